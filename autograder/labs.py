@@ -1,0 +1,102 @@
+"""Find the labs under `solutions/` and describe them.
+
+A lab is a folder with a `lab.toml`; `lab.toml` holds nothing that a student must not see, as part of
+it travels into the room with the student's notebook.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from autograder.errors import LabProblem, UsageProblem
+
+__all__ = ["Lab", "Question", "find_lab", "find_labs", "solutions_folder"]
+
+
+@attrs.frozen(kw_only=True)
+class Question:
+    """One question: its name and the names that a student defines for it."""
+
+    name: str
+    defines: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Lab:
+    """A lab as its `lab.toml` describes it."""
+
+    name: str
+    title: str
+    folder: Path
+    dataset: str
+    questions: tuple[Question, ...]
+    models: tuple[str, ...]
+    """Names, without suffix, of the trained models that students submit as `.keras` files."""
+    cell_seconds: float
+    wall_seconds: float
+
+    @property
+    def master(self) -> Path:
+        """The text notebook from which everything is generated."""
+        return self.folder / f"{self.name}.py"
+
+    @property
+    def notebook_name(self) -> str:
+        """The file name of the notebook that students submit."""
+        return f"{self.name}.ipynb"
+
+    @property
+    def probes(self) -> Path:
+        """The module of small functions that exercise a student's code in the room."""
+        return self.folder / "probes.py"
+
+    @property
+    def calibration(self) -> Path:
+        """The committed samples of the reference solution, and the marks that follow from them."""
+        return self.folder / "calibration.json"
+
+
+def solutions_folder() -> Path:
+    """The folder of labs: `AUTOGRADER_SOLUTIONS`, or `solutions/` beside the package."""
+    chosen = os.environ.get("AUTOGRADER_SOLUTIONS")
+    return Path(chosen) if chosen else Path(__file__).resolve().parent.parent / "solutions"
+
+
+def find_labs() -> list[Lab]:
+    """All labs, by name. Raises LabProblem where a `lab.toml` is wrong."""
+    return [_read(path.parent) for path in sorted(solutions_folder().glob("*/lab.toml"))]
+
+
+def find_lab(name: str) -> Lab:
+    """The lab of that name. Raises UsageProblem where there is none, LabProblem where it is wrong."""
+    folder = solutions_folder() / name
+    if not (folder / "lab.toml").is_file() or folder.parent != solutions_folder():
+        known = ", ".join(path.parent.name for path in sorted(solutions_folder().glob("*/lab.toml")))
+        raise UsageProblem(f"there is no lab named {name!r}", hint=f"choose one of: {known or 'none found'}")
+    return _read(folder)
+
+
+def _read(folder: Path) -> Lab:
+    try:
+        data: dict[str, Any] = tomllib.loads((folder / "lab.toml").read_text(encoding="utf-8"))
+        return Lab(
+            name=folder.name,
+            title=data["title"],
+            folder=folder,
+            dataset=data["dataset"],
+            questions=tuple(
+                Question(name=name, defines=tuple(defines)) for name, defines in data["questions"].items()
+            ),
+            models=tuple(data.get("models", ())),
+            cell_seconds=float(data["limits"]["cell_seconds"]),
+            wall_seconds=float(data["limits"]["wall_seconds"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise LabProblem(
+            f"lab.toml cannot be used: {error}", where=str(folder), hint="compare it with another lab's"
+        ) from error

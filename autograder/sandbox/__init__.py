@@ -1,0 +1,1 @@
+"""Where student code runs: Docker containers, bubblewrap, or plain processes."""
