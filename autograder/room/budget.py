@@ -1,0 +1,214 @@
+"""The fit budget: training runs for real, for a few steps, and every call is recorded.
+
+Grading never retrains. `fit` is capped to a few batches and epochs and runs eagerly (building the graph
+of a 20-layer network costs more than these steps take), so callbacks, schedules and shapes are exercised
+within seconds. `evaluate` is recorded as well, as a student may measure a validation loss with it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from autograder.room.describe import Recorder, sample_positions
+from autograder.room.models import describe_compilation
+
+__all__ = ["Budget"]
+
+EPOCHS = 2
+STEPS = 3
+MANY_CALLS = 24
+"""From this call of `fit` on, one epoch of one step has to do."""
+MAX_RECORDS = 200
+BATCH_ROWS = 512
+SAMPLE = 32
+
+
+class Budget:
+    """Caps and records the training calls of one kernel."""
+
+    def __init__(self) -> None:
+        self.recorder = Recorder("f")
+        self.fits: list[dict[str, Any]] = []
+        self.evaluations: list[dict[str, Any]] = []
+        self._models: list[Any] = []
+        self._calls = 0
+
+    def install(self) -> None:
+        """Put the budget into `keras.Model` for this process."""
+        keras.Model.fit = self._wrap_fit(keras.Model.fit)
+        keras.Model.evaluate = self._wrap_evaluate(keras.Model.evaluate)
+
+    def _wrap_fit(self, fit: Callable[..., Any]) -> Callable[..., Any]:
+        signature = inspect.signature(fit)
+
+        @functools.wraps(fit)
+        def budgeted(*args: Any, **kwargs: Any) -> Any:
+            call = signature.bind(*args, **kwargs)
+            call.apply_defaults()
+            model, settings = call.arguments.pop("self"), dict(call.arguments)
+            record = self._record_fit(model, settings)
+            eager = model.run_eagerly
+            self._shrink(settings)
+            try:
+                model.run_eagerly = True
+                history = fit(model, **settings)
+                record["history"] = self.recorder.value(history)
+                return history
+            except Exception as error:
+                record["raised"] = f"{type(error).__name__}: {error}"[:2000]
+                raise
+            finally:
+                model.run_eagerly = eager
+                model.train_function = model.test_function = None
+
+        return budgeted
+
+    def _wrap_evaluate(self, evaluate: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(evaluate)
+        def recorded(model: Any, *args: Any, **kwargs: Any) -> Any:
+            result = evaluate(model, *args, **kwargs)
+            if len(self.evaluations) < MAX_RECORDS:
+                values = result.values() if isinstance(result, dict) else result if isinstance(result, list) else [result]
+                compiled = describe_compilation(model) or {}
+                self.evaluations.append(
+                    {
+                        "model": self._serial(model),
+                        "learning_rate": compiled.get("optimizer", {}).get("learning_rate"),
+                        "results": [self.recorder.value(value) for value in list(values)[:20]],
+                    }
+                )
+            return result
+
+        return recorded
+
+    def _serial(self, model: Any) -> int:
+        for number, known in enumerate(self._models):
+            if known is model:
+                return number
+        self._models.append(model)
+        return len(self._models) - 1
+
+    def _record_fit(self, model: Any, settings: dict[str, Any]) -> dict[str, Any]:
+        self._calls += 1
+        record: dict[str, Any] = {
+            "model": self._serial(model),
+            "compiled": describe_compilation(model),
+            "epochs": _whole(settings["epochs"]),
+            "initial_epoch": _whole(settings["initial_epoch"]),
+            "batch_size": _whole(settings["batch_size"]),
+            "validation_split": float(settings["validation_split"] or 0),
+            "callbacks": [_callback(item) for item in _listed(settings["callbacks"])[:20]],
+        }
+        if len(self.fits) >= MAX_RECORDS:
+            return record
+        record["training"] = self._data(settings["x"], settings["y"])
+        validation = settings["validation_data"]
+        if validation is not None:
+            pair = validation if isinstance(validation, (list, tuple)) else (validation, None)
+            record["validation"] = self._data(pair[0], pair[1] if len(pair) > 1 else None)
+        self.fits.append(record)
+        return record
+
+    def _data(self, x: Any, y: Any) -> dict[str, Any]:
+        """A few rows of what a model is fed, inputs and labels in step."""
+        try:
+            if not isinstance(x, np.ndarray) and hasattr(x, "take") and hasattr(x, "element_spec"):
+                batch = next(iter(x.take(1)))
+                inputs, labels = (batch[0], batch[1]) if isinstance(batch, tuple) and len(batch) > 1 else (batch, None)
+                return {
+                    "source": "dataset",
+                    "rows": None,
+                    "inputs": self._rows(inputs, slice(SAMPLE)),
+                    "labels": self._rows(labels, slice(SAMPLE)),
+                }
+            if not hasattr(x, "shape"):
+                return {"source": type(x).__name__[:80], "rows": None, "inputs": None, "labels": None}
+            positions = sample_positions(len(x), SAMPLE)
+            return {
+                "source": "arrays",
+                "rows": len(x),
+                "inputs": self._rows(x, positions),
+                "labels": self._rows(y, positions),
+            }
+        except Exception as error:
+            return {"source": f"unreadable: {type(error).__name__}", "rows": None, "inputs": None, "labels": None}
+
+    def _rows(self, data: Any, chosen: Any) -> dict[str, Any] | None:
+        return None if data is None else self.recorder.value(np.asarray(data)[chosen])
+
+    def _shrink(self, settings: dict[str, Any]) -> None:
+        epochs, steps = (EPOCHS, STEPS) if self._calls <= MANY_CALLS else (1, 1)
+        first = settings["initial_epoch"] or 0
+        settings["epochs"] = min(settings["epochs"], first + epochs)
+        batch = min(settings["batch_size"] or 32, BATCH_ROWS)
+        rows = steps * batch
+        if settings["validation_split"] and hasattr(settings["x"], "shape"):
+            _split_validation(settings)
+        if hasattr(settings["x"], "element_spec"):
+            settings["x"] = settings["x"].take(steps)
+        elif hasattr(settings["x"], "shape") or isinstance(settings["x"], (list, tuple, dict)):
+            for name in ("x", "y", "sample_weight"):
+                settings[name] = _first(settings[name], rows)
+        else:
+            settings["steps_per_epoch"] = min(settings["steps_per_epoch"] or steps, steps)
+        if settings["steps_per_epoch"]:
+            settings["steps_per_epoch"] = min(settings["steps_per_epoch"], steps)
+        validation = settings["validation_data"]
+        if hasattr(validation, "element_spec"):
+            settings["validation_data"] = validation.take(1)
+        elif isinstance(validation, (list, tuple)):
+            settings["validation_data"] = tuple(_first(part, rows) for part in validation)
+        if settings["validation_steps"]:
+            settings["validation_steps"] = 1
+
+
+def _split_validation(settings: dict[str, Any]) -> None:
+    """Do what Keras does with `validation_split` before the rows are cut down."""
+    if settings["validation_data"] is None:
+        cut = math.floor(len(settings["x"]) * (1 - settings["validation_split"]))
+        tail = [settings["x"][cut:], settings["y"][cut:]]
+        settings["validation_data"] = tuple(tail)
+        settings["x"], settings["y"] = settings["x"][:cut], settings["y"][:cut]
+    settings["validation_split"] = 0.0
+
+
+def _first(data: Any, rows: int) -> Any:
+    if data is None:
+        return None
+    if isinstance(data, dict):
+        return {key: _first(value, rows) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return type(data)(_first(value, rows) for value in data)
+    return data.take(1) if hasattr(data, "element_spec") else data[:rows]
+
+
+def _listed(callbacks: Any) -> list[Any]:
+    if callbacks is None:
+        return []
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        return list(callbacks.callbacks)
+    return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+
+
+def _callback(callback: Any) -> dict[str, Any]:
+    """A callback by class and its plain settings, such as monitor and patience."""
+    settings = {
+        name: value if not isinstance(value, float) or math.isfinite(value) else str(value)
+        for name, value in vars(callback).items()
+        if not name.startswith("_") and type(value) in (bool, int, float, str)
+    }
+    if isinstance(callback, keras.callbacks.ModelCheckpoint):
+        settings["filepath"] = str(callback.filepath)
+    bases = [cls.__name__ for cls in type(callback).__mro__]
+    return {"class": type(callback).__name__[:200], "bases": bases[:20], "settings": dict(list(settings.items())[:40])}
+
+
+def _whole(value: Any) -> int | None:
+    return None if value is None else int(value)

@@ -1,0 +1,210 @@
+"""Run a notebook cell by cell through nbclient, then have the kernel describe what it holds.
+
+A cell that fails does not end the run. A cell that ends the kernel (`os._exit`, memory) or cannot be
+interrupted ends this attempt: the driver says so as an event, and the outside starts a new attempt that
+leaves the culprit out.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import json
+import resource
+import shutil
+import sys
+import tarfile
+import time
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+from autograder.room.job import RoomJob
+from autograder.room.stream import event
+
+__all__ = ["main"]
+
+PARTS = ".evidence"
+GRACE_SECONDS = 10
+"""How long a cell may take to react to being interrupted."""
+PART_SECONDS = 90
+MAX_CELL_OUTPUT = 200_000
+MAX_PART_BYTES = 120 << 20
+LOST = 3
+"""The exit status of an attempt that a cell or a probe ended."""
+
+
+class _LostKernel(Exception):
+    """The kernel died or no longer reacts."""
+
+
+class _Client(NotebookClient):
+    """nbclient that throws away output beyond a limit, where a flood would fill the driver's memory."""
+
+    def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
+        if msg["msg_type"] in ("stream", "display_data", "execute_result", "error", "update_display_data"):
+            size = len(str(msg["content"]))
+            used = cell.metadata.get("output_size", 0) + size
+            cell.metadata["output_size"] = used
+            if used > MAX_CELL_OUTPUT:
+                cell.metadata["output_cut"] = True
+                return None
+        return super().process_message(msg, cell, cell_index)
+
+
+class _Run:
+    """One attempt at one notebook."""
+
+    def __init__(self, job: RoomJob) -> None:
+        self.job = job
+        self.notebook = nbformat.read(job.work / job.notebook, as_version=4)
+        self.client = _Client(
+            self.notebook,
+            kernel_name="room",
+            timeout=int(job.cell_seconds),
+            interrupt_on_timeout=True,
+            allow_errors=True,
+            startup_timeout=90,
+            iopub_timeout=4,
+            resources={"metadata": {"path": str(job.work)}},
+        )
+        self.cells: list[dict[str, Any]] = []
+        self.archive = tarfile.open(fileobj=sys.stdout.buffer, mode="w|")  # noqa: SIM115 - closed in run()
+
+    async def run(self) -> int:
+        """Run cells, then parts. Returns the exit status."""
+        status = 0
+        self.client.create_kernel_manager()
+        await self.client.async_start_new_kernel(cwd=str(self.job.work))
+        await self.client.async_start_new_kernel_client()
+        try:
+            await self._run_cells()
+            self._send_cells()
+            await self._collect()
+        except _LostKernel:
+            status = LOST
+            self._send_cells()
+        finally:
+            self.archive.close()
+            sys.stdout.buffer.flush()
+            await self.client._async_cleanup_kernel()
+        return status
+
+    async def _run_cells(self) -> None:
+        deadline = time.monotonic() + self.job.run_seconds
+        for number, cell in enumerate(self.notebook.cells):
+            if cell.cell_type != "code" or not cell.source.strip():
+                continue
+            record = {"cell": number, "status": "ok", "seconds": 0.0}
+            self.cells.append(record)
+            left_out = self.job.skip_cells.get(number)
+            if left_out is not None and -1 in left_out:
+                record["status"] = "left out"
+            elif time.monotonic() > deadline:
+                record["status"] = "not reached"
+            else:
+                await self._run_cell(number, cell, record, left_out)
+
+    async def _run_cell(self, number: int, cell: Any, record: dict[str, Any], left_out: tuple[int, ...] | None) -> None:
+        started = time.monotonic()
+        statements = _statements(cell.source)
+        if left_out is None:
+            await self._execute(cell, record, cell=number, statement=None, statements=len(statements))
+        else:
+            outputs: list[Any] = []
+            for index, source in enumerate(statements):
+                if index in left_out:
+                    continue
+                piece = nbformat.v4.new_code_cell(source)
+                await self._execute(piece, record, cell=number, statement=index, statements=len(statements))
+                outputs += piece.outputs
+            cell.outputs = outputs
+            record["left_out"] = list(left_out)
+        record["seconds"] = round(time.monotonic() - started, 3)
+
+    async def _execute(self, cell: Any, record: dict[str, Any], **place: Any) -> None:
+        event(event="start", **place)
+        started = time.monotonic()
+        limit = self.job.cell_seconds
+        try:
+            await asyncio.wait_for(self.client.async_execute_cell(cell, place["cell"]), limit + GRACE_SECONDS)
+        except (DeadKernelError, CellTimeoutError, TimeoutError) as error:
+            hung = time.monotonic() - started > limit
+            record["status"] = "hung" if hung else "ended the kernel"
+            event(event="lost", why=record["status"], **place)
+            raise _LostKernel from error
+        errors = [output for output in cell.outputs if output.output_type == "error"]
+        if time.monotonic() - started > limit:
+            record["status"] = "interrupted"
+        elif errors:
+            record["status"] = "error"
+            record["error"] = f"{errors[-1].get('ename', '')}: {errors[-1].get('evalue', '')}"[:500]
+        if cell.metadata.pop("output_cut", False):
+            record["output_cut"] = True
+        cell.metadata.pop("output_size", None)
+
+    async def _collect(self) -> None:
+        await self._part("names", "collect()")
+        for probe in sorted(_probe_names(self.job.kit / "lab_probes.py")):
+            if probe not in self.job.skip_probes:
+                await self._part(f"probe_{probe}", f"run_probe({probe!r})")
+        event(event="collected")
+
+    async def _part(self, name: str, call: str) -> None:
+        """Have the kernel write one part, and pass it on at once."""
+        event(event="part", part=name)
+        cell = nbformat.v4.new_code_cell(f"from autograder.room import kernel as _room_kernel\n_room_kernel.{call}")
+        self.client.timeout = PART_SECONDS
+        try:
+            await asyncio.wait_for(self.client.async_execute_cell(cell, 0, store_history=False), PART_SECONDS + GRACE_SECONDS)
+        except (DeadKernelError, CellTimeoutError, TimeoutError) as error:
+            event(event="lost", part=name, why="ended the kernel")
+            raise _LostKernel from error
+        finally:
+            for suffix in ("json", "npz"):
+                path = self.job.work / PARTS / f"{name}.{suffix}"
+                if path.is_file() and not path.is_symlink() and path.stat().st_size <= MAX_PART_BYTES:
+                    self._send(f"{name}.{suffix}", path.read_bytes())
+        problems = [output for output in cell.outputs if output.output_type == "error"]
+        if problems:
+            event(event="problem", part=name, error=str(problems[-1].get("evalue", ""))[:500])
+
+    def _send_cells(self) -> None:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        record = {"schema": 1, "cells": self.cells, "peak_bytes": usage.ru_maxrss * 1024}
+        self._send("cells.json", json.dumps(record).encode())
+        self._send("executed.ipynb", nbformat.writes(self.notebook).encode())
+
+    def _send(self, name: str, content: bytes) -> None:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        self.archive.addfile(member, BytesIO(content))
+        sys.stdout.buffer.flush()
+
+
+def _statements(source: str) -> list[str]:
+    """The top-level statements of a cell; the whole cell where it is not plain Python."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return [source]
+    return [ast.get_source_segment(source, node) or "" for node in tree.body]
+
+
+def _probe_names(path: Path) -> list[str]:
+    """The probes of a lab, by name, without importing them."""
+    if not path.exists():
+        return []
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [node.name for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
+
+
+def main() -> int:
+    """Run the notebook stage in the current scratch folder."""
+    job = RoomJob.from_environment()
+    shutil.copytree(job.submission, job.work, dirs_exist_ok=True)
+    return asyncio.run(_Run(job).run())

@@ -1,0 +1,157 @@
+"""Describe a Keras model: its serialised configuration, weights, compilation and some outputs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+if TYPE_CHECKING:
+    from autograder.room.describe import Recorder
+
+__all__ = ["ACTIVATION_GRID", "describe_compilation", "describe_model", "example_inputs"]
+
+ACTIVATION_GRID = np.linspace(-4, 4, 33, dtype=np.float32)
+"""Inputs at which every activation function is recorded, so that it is known by what it computes."""
+EXAMPLES = 8
+MAX_WEIGHT_BYTES = 50 << 20
+
+
+def example_inputs(shape: tuple[int, ...], count: int = EXAMPLES) -> np.ndarray:
+    """Fixed inputs in [0, 1): float32 (count, *shape)."""
+    return np.random.default_rng(0).random((count, *shape), dtype=np.float32)
+
+
+def describe_model(recorder: Recorder, model: keras.Model, input_shape: tuple[int, ...] | None = None) -> dict[str, Any]:
+    """The record of a model. The model itself is left as it was.
+
+    input_shape: the shape of one input, used only to build a model that has not seen any yet.
+    """
+    record: dict[str, Any] = {"kind": "model", "class": type(model).__name__[:200], "built_by_student": bool(model.built)}
+    record["compiled"] = describe_compilation(model)
+    try:
+        graph = _as_functional(model, input_shape)
+        record["config"] = keras.saving.serialize_keras_object(graph)
+        record["weights"] = _weights(recorder, graph)
+        record["activations"] = _activations(recorder, graph)
+        record["input_shapes"] = [list(tensor.shape[1:]) for tensor in graph.inputs]
+        record["output_shapes"] = [list(tensor.shape[1:]) for tensor in graph.outputs]
+        record["outputs"] = _outputs(recorder, graph)
+    except Exception as error:
+        record["problem"] = f"{type(error).__name__}: {error}"[:2000]
+    return record
+
+
+def describe_compilation(model: keras.Model) -> dict[str, Any] | None:
+    """How a model was compiled, or None: optimiser, loss and metrics by name and settings."""
+    if not getattr(model, "compiled", False):
+        return None
+    optimizer = model.optimizer
+    config = model.get_compile_config() or {}
+    return {
+        "optimizer": {
+            "class": type(optimizer).__name__,
+            "bases": [cls.__name__ for cls in type(optimizer).__mro__],
+            "learning_rate": _rate(optimizer),
+        },
+        "loss": _named(config.get("loss", model.loss)),
+        "metrics": _metric_names(config.get("metrics")),
+    }
+
+
+def _rate(optimizer: Any) -> float | None:
+    try:
+        return float(np.asarray(optimizer.learning_rate))
+    except Exception:
+        return None
+
+
+def _named(thing: Any) -> Any:
+    """A loss or metric as text, or as {"name": ..., "config": ...}."""
+    if thing is None or isinstance(thing, str):
+        return thing
+    if isinstance(thing, dict) and "class_name" in thing:
+        settings = thing.get("config")
+        if thing["class_name"] == "function" and isinstance(settings, str):
+            return settings
+        plain = {k: v for k, v in settings.items() if isinstance(v, (str, int, float, bool))} if isinstance(settings, dict) else {}
+        return {"name": str(thing["class_name"]), "config": plain}
+    return getattr(thing, "__name__", type(thing).__name__)
+
+
+def _metric_names(metrics: Any) -> list[Any]:
+    if metrics is None:
+        return []
+    if isinstance(metrics, dict) and "class_name" not in metrics:
+        metrics = [item for value in metrics.values() for item in (value if isinstance(value, list) else [value])]
+    if not isinstance(metrics, (list, tuple)):
+        metrics = [metrics]
+    flat = [item for entry in metrics for item in (entry if isinstance(entry, (list, tuple)) else [entry])]
+    return [_named(item) for item in flat[:20]]
+
+
+def _as_functional(model: keras.Model, input_shape: tuple[int, ...] | None) -> keras.Model:
+    """The model as a graph that Keras can serialise; layers and weights are shared, not copied."""
+    graphed = isinstance(model, keras.Sequential) or hasattr(model, "operations") and bool(getattr(model, "inputs", None))
+    if not model.built:
+        if input_shape is None:
+            raise ValueError("the model has not been built: it does not know its input shape yet")
+        model(np.zeros((1, *input_shape), np.float32))
+    if graphed:
+        return model
+    shapes = [input_shape] if input_shape else _shapes_seen(model)
+    inputs = [keras.Input(tuple(shape)) for shape in shapes]
+    outputs = model.call(inputs[0] if len(inputs) == 1 else inputs)
+    return keras.Model(inputs, outputs)
+
+
+def _shapes_seen(model: keras.Model) -> list[tuple[int, ...]]:
+    shapes = getattr(model, "_build_shapes_dict", None) or {}
+    if not shapes:
+        raise ValueError("a subclassed model that has not seen any input")
+    return [tuple(shape[1:]) for shape in shapes.values()]
+
+
+def _weights(recorder: Recorder, model: keras.Model, path: str = "") -> dict[str, list[str]]:
+    kept: dict[str, list[str]] = {}
+    size = 0
+    for layer in model.layers:
+        name = f"{path}{layer.name}"
+        if isinstance(layer, keras.Model):
+            kept.update(_weights(recorder, layer, f"{name}/"))
+        elif layer.weights:
+            arrays = [np.asarray(variable) for variable in layer.weights]
+            size += sum(array.nbytes for array in arrays)
+            if size > MAX_WEIGHT_BYTES:
+                raise ValueError(f"the model is too large to describe: more than {MAX_WEIGHT_BYTES >> 20} MB of weights")
+            kept[name] = [recorder.keep(array) for array in arrays]
+    return kept
+
+
+def _activations(recorder: Recorder, model: keras.Model, path: str = "") -> dict[str, str]:
+    """What each layer's own activation function makes of the grid, by layer path."""
+    kept: dict[str, str] = {}
+    by_function: dict[int, str] = {}
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            kept.update(_activations(recorder, layer, f"{path}{layer.name}/"))
+            continue
+        function = getattr(layer, "activation", None)
+        if not callable(function):
+            continue
+        if id(function) not in by_function:
+            values = np.asarray(function(keras.ops.convert_to_tensor(ACTIVATION_GRID[None, :])), np.float32)
+            by_function[id(function)] = recorder.keep(values[0])
+        kept[f"{path}{layer.name}"] = by_function[id(function)]
+    return kept
+
+
+def _outputs(recorder: Recorder, model: keras.Model) -> str | None:
+    """The model's outputs for the example inputs, at inference; only for one input and one output."""
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        return None
+    shape = tuple(model.inputs[0].shape[1:])
+    if None in shape:
+        return None
+    return recorder.keep(np.asarray(model(example_inputs(shape), training=False), np.float32))
