@@ -1,0 +1,1 @@
+"""From a lab's master to what students get and what grades them."""
