@@ -281,8 +281,8 @@ def miniature(name: str) -> Split:
     """A small stand-in for a data set, of the same form: 10,000 pictures to train on and 2,000 to test.
 
     cifar10: ten silhouettes whose colours lean to their class but overlap, moved, turned, scaled, under
-    noise. fashion_mnist: the same in grey. mnist: scikit-learn's digits enlarged, shifted, under noise; those
-    in the test part come from other originals.
+    noise; 20 dense layers of 100 reach about 65 % in 15 epochs. fashion_mnist: the same in grey. mnist:
+    scikit-learn's digits enlarged, shifted, under noise; those in the test part come from other originals.
     The arrays are the same on every machine. Raises DataProblem where scikit-learn is missing (mnist).
     """
     if name == "mnist":
