@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import json
+import os
 import resource
 import shutil
 import sys
@@ -126,26 +127,26 @@ class _Run:
             record["left_out"] = list(left_out)
         record["seconds"] = round(time.monotonic() - started, 3)
 
-    async def _execute(self, cell: Any, record: dict[str, Any], **place: Any) -> None:
+    async def _execute(self, code: Any, record: dict[str, Any], **place: Any) -> None:
         event(event="start", **place)
         started = time.monotonic()
         limit = self.job.cell_seconds
         try:
-            await asyncio.wait_for(self.client.async_execute_cell(cell, place["cell"]), limit + GRACE_SECONDS)
+            await asyncio.wait_for(self.client.async_execute_cell(code, place["cell"]), limit + GRACE_SECONDS)
         except (DeadKernelError, CellTimeoutError, TimeoutError) as error:
             hung = time.monotonic() - started > limit
             record["status"] = "hung" if hung else "ended the kernel"
             event(event="lost", why=record["status"], **place)
             raise _LostKernel from error
-        errors = [output for output in cell.outputs if output.output_type == "error"]
+        errors = [output for output in code.outputs if output.output_type == "error"]
         if time.monotonic() - started > limit:
             record["status"] = "interrupted"
         elif errors:
             record["status"] = "error"
             record["error"] = f"{errors[-1].get('ename', '')}: {errors[-1].get('evalue', '')}"[:500]
-        if cell.metadata.pop("output_cut", False):
+        if code.metadata.pop("output_cut", False):
             record["output_cut"] = True
-        cell.metadata.pop("output_size", None)
+        code.metadata.pop("output_size", None)
 
     async def _collect(self) -> None:
         await self._part("names", "collect()")
@@ -206,5 +207,7 @@ def _probe_names(path: Path) -> list[str]:
 def main() -> int:
     """Run the notebook stage in the current scratch folder."""
     job = RoomJob.from_environment()
+    os.environ["DNNLAB_DATA"] = os.environ["ROOM_DATA"]
+    os.environ["JUPYTER_PATH"] = str(job.kit / "jupyter")
     shutil.copytree(job.submission, job.work, dirs_exist_ok=True)
     return asyncio.run(_Run(job).run())

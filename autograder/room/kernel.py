@@ -72,6 +72,11 @@ class Collector:
         self._marked: dict[str, dict[str, Any]] = {}
         self._marks = 0
 
+    @property
+    def marked(self) -> list[str]:
+        """The questions that were marked so far, in that order."""
+        return list(self._marked)
+
     def mark(self, question: str) -> None:
         """Describe a question's names as they are now; the last mark counts."""
         self._marks += 1
@@ -118,9 +123,11 @@ class _Kernel:
 
     def __init__(self) -> None:
         self.job = RoomJob.from_environment()
-        self.budget = Budget()
+        self.budget = Budget(lambda: self.collector.marked)
         self.budget.install()
         _serve_data()
+        # Saved trainings stay readable, but the code that made them is what the room wants to see run.
+        dnnlab.is_saved = lambda name: False
         self.probes = _load_probes(self.job.kit / "lab_probes.py")
         self.collector = Collector(self.job.questions, self._namespace, self.budget)
         self.guard = Guard(("keras", "numpy", "json", "dnnlab", "autograder"))

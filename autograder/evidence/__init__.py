@@ -1,0 +1,48 @@
+"""Evidence: what a submission did, as plain data. `FORMAT.md` beside this file describes the format.
+
+The room writes it (`autograder.room`); this package is the reading end, and trusts nothing it reads.
+"""
+
+from autograder.evidence.folder import (
+    Callback,
+    Cell,
+    Evaluation,
+    Evidence,
+    Fed,
+    Fit,
+    SavedFile,
+    Unanswered,
+    describe,
+    read_evidence,
+)
+from autograder.evidence.stream import unpack
+from autograder.evidence.values import (
+    ArrayView,
+    Compilation,
+    FunctionView,
+    HistoryView,
+    ModelView,
+    OpaqueView,
+    Summary,
+)
+
+__all__ = [
+    "ArrayView",
+    "Callback",
+    "Cell",
+    "Compilation",
+    "Evaluation",
+    "Evidence",
+    "Fed",
+    "Fit",
+    "FunctionView",
+    "HistoryView",
+    "ModelView",
+    "OpaqueView",
+    "SavedFile",
+    "Summary",
+    "Unanswered",
+    "describe",
+    "read_evidence",
+    "unpack",
+]

@@ -1,0 +1,329 @@
+"""Read an evidence folder: everything that is known of one submission."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+
+from autograder.evidence.files import EvidenceProblem, read_arrays, read_json
+from autograder.evidence.values import (
+    ArrayView,
+    Compilation,
+    FunctionView,
+    HistoryView,
+    ModelView,
+    compilation,
+    model_view,
+    number,
+    view,
+)
+
+__all__ = [
+    "Callback",
+    "Cell",
+    "Evaluation",
+    "Evidence",
+    "Fed",
+    "Fit",
+    "SavedFile",
+    "Unanswered",
+    "describe",
+    "read_evidence",
+]
+
+
+class Unanswered(AssertionError):
+    """A question cannot be judged, as the notebook does not define what it needs; the message is the student's."""
+
+
+@attrs.frozen(kw_only=True)
+class Cell:
+    """What became of one code cell."""
+
+    number: int
+    status: str
+    """ok, error, interrupted, hung, ended the kernel, left out, or not reached."""
+    error: str = ""
+    seconds: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
+class Callback:
+    """A callback given to `fit`: its class, the classes it derives from, its plain settings."""
+
+    type: str
+    bases: tuple[str, ...]
+    settings: Mapping[str, Any]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Fed:
+    """A few rows of what `fit` was given, inputs and labels in step."""
+
+    rows: int | None
+    inputs: ArrayView | None
+    labels: ArrayView | None
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Fit:
+    """One recorded call of `fit`. It ran for a few steps only."""
+
+    model: int
+    """Which model: the same number, the same object."""
+    after: tuple[str, ...]
+    """The questions that the notebook had completed by then."""
+    compilation: Compilation | None
+    epochs: int
+    batch_size: int | None
+    validation_split: float
+    callbacks: tuple[Callback, ...]
+    training: Fed | None
+    validation: Fed | None
+    history: Mapping[str, list[float]]
+    raised: str
+
+
+@attrs.frozen(kw_only=True)
+class Evaluation:
+    """One recorded call of `evaluate`."""
+
+    model: int
+    learning_rate: float | None
+    results: tuple[float, ...]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class SavedFile:
+    """A submitted model or history file, as it was before any student code ran."""
+
+    name: str
+    problem: str
+    model: ModelView | None = None
+    history: Mapping[str, list[float]] | None = None
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Evidence:
+    """What a submission did. Names and probes come from the student's process and are claims."""
+
+    names: Mapping[str, Any]
+    probes: Mapping[str, Any]
+    """What each probe found, or an `Unanswered`."""
+    fits: tuple[Fit, ...] = ()
+    evaluations: tuple[Evaluation, ...] = ()
+    files: Mapping[str, SavedFile] = attrs.field(factory=dict)
+    cells: tuple[Cell, ...] = ()
+    patched: tuple[str, ...] = ()
+    global_seed_set: bool = False
+    problems: tuple[str, ...] = ()
+    """What could not be read of this evidence."""
+
+    def value(self, name: str) -> Any:
+        """What the notebook defined under this name. Raises Unanswered."""
+        if name not in self.names:
+            raise Unanswered(f"`{name}` is not defined when your notebook has run from top to bottom.{self._hint()}")
+        return self.names[name]
+
+    def probe(self, name: str) -> Any:
+        """What a probe found. Raises Unanswered where the student's code failed or is not there."""
+        if name not in self.probes:
+            raise Unanswered(f"`{name}` could not be tried out: it ended the notebook's kernel, or never returned.")
+        found = self.probes[name]
+        if isinstance(found, Unanswered):
+            raise Unanswered(str(found) + self._hint())
+        return found
+
+    def model(self, name: str) -> ModelView:
+        """The model under this name. Raises Unanswered."""
+        return self._as_model(self.value(name), name)
+
+    def probe_model(self, name: str) -> ModelView:
+        """The model that a probe found. Raises Unanswered."""
+        return self._as_model(self.probe(name), f"{name}()")
+
+    def _as_model(self, found: Any, name: str) -> ModelView:
+        if not isinstance(found, ModelView):
+            raise Unanswered(f"`{name}` is {describe(found)}, not a Keras model.")
+        if found.problem:
+            raise Unanswered(f"`{name}` is a model that cannot be read: {found.problem}")
+        return found
+
+    def saved_model(self, name: str) -> ModelView:
+        """The submitted model file `<name>.keras`. Raises Unanswered."""
+        saved = self.files.get(f"{name}.keras")
+        if saved is None:
+            raise Unanswered(f"`{name}.keras` was not submitted. Hand it in together with your notebook.")
+        if saved.problem or saved.model is None:
+            raise Unanswered(f"`{name}.keras` cannot be read: {saved.problem}")
+        return saved.model
+
+    def saved_history(self, name: str) -> Mapping[str, list[float]] | None:
+        """The submitted history of a training, or None if there is none that can be read."""
+        saved = self.files.get(f"{name}.history.json")
+        return saved.history if saved else None
+
+    def _hint(self) -> str:
+        failed = next((cell for cell in self.cells if cell.status != "ok"), None)
+        if failed is None:
+            return ""
+        return f" (Code cell {failed.number + 1} of your notebook did not finish: {failed.error or failed.status}.)"
+
+
+def describe(found: Any) -> str:
+    """What a value is, for a message."""
+    if found is None:
+        return "None"
+    if isinstance(found, ArrayView):
+        return f"an array of shape {found.shape}"
+    if isinstance(found, FunctionView):
+        return "a function"
+    if isinstance(found, HistoryView):
+        return "a training history"
+    name = getattr(found, "type", None) or type(found).__name__
+    return f"of type {name}"
+
+
+def read_evidence(folder: Path) -> Evidence:
+    """Read what is there. What is missing or malformed is left out and named in `problems`."""
+    problems: list[str] = []
+    names, arrays = _part(folder, "names", problems)
+    cells, _ = _part(folder, "cells", problems)
+    files, file_arrays = _part(folder, "models", problems)
+    probes = _probes(folder, problems)
+    defined = _guarded(lambda: _views(names.get("names", {}), arrays, problems), {}, problems)
+    return Evidence(
+        names={name: _with_answer(name, found, probes) for name, found in defined.items()},
+        probes=probes,
+        fits=tuple(_each(names.get("fits"), lambda record: _fit(record, arrays), problems)),
+        evaluations=tuple(_each(names.get("evaluations"), _evaluation, problems)),
+        files={file.name: file for file in _each(files.get("files"), lambda r: _saved(r, file_arrays), problems)},
+        cells=tuple(_each(cells.get("cells"), _cell, problems)),
+        patched=tuple(str(name)[:200] for name in names.get("patched", []) or [])[:50],
+        global_seed_set=names.get("global_seed_set") is True,
+        problems=tuple(problems),
+    )
+
+
+def _part(folder: Path, name: str, problems: list[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    record: dict[str, Any] = {}
+    arrays: dict[str, np.ndarray] = {}
+    try:
+        if (folder / f"{name}.json").exists():
+            record = read_json(folder / f"{name}.json")
+        if (folder / f"{name}.npz").exists():
+            arrays = read_arrays(folder / f"{name}.npz")
+    except EvidenceProblem as problem:
+        problems.append(str(problem))
+    return record, arrays
+
+
+def _guarded(make: Any, otherwise: Any, problems: list[str]) -> Any:
+    try:
+        return make()
+    except (EvidenceProblem, TypeError, ValueError, KeyError, AttributeError, OverflowError, RecursionError) as problem:
+        problems.append(f"{type(problem).__name__}: {problem}"[:300])
+        return otherwise
+
+
+def _each(records: Any, make: Any, problems: list[str]) -> Iterator[Any]:
+    for record in records if isinstance(records, list) else []:
+        found = _guarded(lambda record=record: make(record), None, problems)
+        if found is not None:
+            yield found
+
+
+def _views(records: dict[str, Any], arrays: dict[str, np.ndarray], problems: list[str]) -> dict[str, Any]:
+    found = {name: _guarded(lambda r=record: view(r, arrays), None, problems) for name, record in records.items()}
+    return {name: value for name, value in found.items() if value is not None or records[name] == {"kind": "none"}}
+
+
+def _probes(folder: Path, problems: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for path in sorted(folder.glob("probe_*.json")):
+        name = path.stem.removeprefix("probe_")
+        record, arrays = _part(folder, path.stem, problems)
+        if "problem" in record:
+            found[name] = Unanswered(_probe_problem(name, record))
+        elif "value" in record:
+            value = _guarded(lambda r=record, a=arrays: view(r["value"], a), None, problems)
+            if value is not None or record["value"] == {"kind": "none"}:
+                found[name] = value
+    return found
+
+
+def _probe_problem(name: str, record: dict[str, Any]) -> str:
+    lines = [str(line)[:200] for line in record.get("lines", []) if line] if isinstance(record.get("lines"), list) else []
+    where = f" at `{lines[-1]}`" if lines else ""
+    return f"`{name}` could not be tried out: {str(record['problem'])[:500]}{where}."
+
+
+def _with_answer(name: str, found: Any, probes: Mapping[str, Any]) -> Any:
+    return attrs.evolve(found, answer=probes[name]) if isinstance(found, FunctionView) and name in probes else found
+
+
+def _fit(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fit:
+    history = view(record["history"], arrays) if "history" in record else None
+    return Fit(
+        model=int(record["model"]),
+        after=tuple(map(str, record.get("after", []))),
+        compilation=compilation(record.get("compiled")),
+        epochs=int(record["epochs"]),
+        batch_size=None if record.get("batch_size") is None else int(record["batch_size"]),
+        validation_split=number(record.get("validation_split", 0)),
+        callbacks=tuple(_callback(item) for item in record.get("callbacks", [])),
+        training=_fed(record.get("training"), arrays),
+        validation=_fed(record.get("validation"), arrays),
+        history=history.history if isinstance(history, HistoryView) else {},
+        raised=str(record.get("raised", ""))[:2000],
+    )
+
+
+def _callback(record: dict[str, Any]) -> Callback:
+    return Callback(type=str(record["class"]), bases=tuple(map(str, record["bases"])), settings=dict(record["settings"]))
+
+
+def _fed(record: dict[str, Any] | None, arrays: dict[str, np.ndarray]) -> Fed | None:
+    if record is None:
+        return None
+    inputs, labels = (
+        view(record[part], arrays) if record.get(part) is not None else None for part in ("inputs", "labels")
+    )
+    return Fed(
+        rows=record.get("rows") if isinstance(record.get("rows"), int) else None,
+        inputs=inputs if isinstance(inputs, ArrayView) else None,
+        labels=labels if isinstance(labels, ArrayView) else None,
+    )
+
+
+def _evaluation(record: dict[str, Any]) -> Evaluation:
+    rate = record.get("learning_rate")
+    values = [view(item, {}) for item in record["results"]]
+    return Evaluation(
+        model=int(record["model"]),
+        learning_rate=None if rate is None else number(rate),
+        results=tuple(float(value) for value in values if isinstance(value, (int, float))),
+    )
+
+
+def _cell(record: dict[str, Any]) -> Cell:
+    return Cell(
+        number=int(record["cell"]),
+        status=str(record["status"])[:40],
+        error=str(record.get("error", ""))[:300],
+        seconds=number(record.get("seconds", 0)),
+    )
+
+
+def _saved(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> SavedFile:
+    problem = str(record.get("problem") or "")
+    if problem or record.get("kind") not in ("model", "history"):
+        return SavedFile(name=str(record["name"]), problem=problem or "it is of an unknown kind")
+    if record["kind"] == "history":
+        history = {str(metric): [number(value) for value in values] for metric, values in record["history"].items()}
+        return SavedFile(name=str(record["name"]), problem="", history=history)
+    return SavedFile(name=str(record["name"]), problem="", model=model_view(record, arrays))

@@ -1,0 +1,168 @@
+"""Run one staged submission through a sandbox, both stages, and keep the evidence.
+
+A notebook may end its own kernel (`os._exit`, memory, a loop that ignores interrupts). What came before
+and after is still the student's work, so another attempt leaves the culprit out: first the cell is run
+statement by statement to find it, then without that statement.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from autograder.errors import MachineFault
+from autograder.evidence import unpack
+from autograder.labs import Lab
+from autograder.sandbox.contract import Ending, How, Job, Limits, Sandbox
+
+__all__ = ["MODELS_USER", "NOTEBOOK_USER", "collect_evidence"]
+
+EVENT_MARK = "@room "
+MODELS_USER, NOTEBOOK_USER = 20_001, 20_002
+MODELS_SECONDS = 90.0
+START_SECONDS = 60.0
+"""What starting a kernel may take on a busy machine, on top of a lab's own limit."""
+ATTEMPTS = 6
+
+
+@attrs.frozen(kw_only=True)
+class _Attempt:
+    """One run of the notebook stage, and what to leave out of it."""
+
+    number: int
+    skip: dict[str, Any]
+    ending: Ending
+    events: tuple[dict[str, Any], ...]
+
+
+def collect_evidence(
+    staged: Path, lab: Lab, sandbox: Sandbox, data: Path, kit: Path, destination: Path, *, batch: str, name: str
+) -> None:
+    """Run both stages over the staged submission and fill `destination` with evidence.
+
+    staged, data, kit: folders that the sandbox shows to the job, read-only. name: unique among running jobs.
+    Raises MachineFault where the sandbox, not the submission, fails.
+    """
+    destination.mkdir(parents=True, exist_ok=True)
+    common = {"batch": batch, "submission": staged, "kit": kit, "data": data}
+    with tempfile.TemporaryDirectory(prefix="autograder-") as scratch:
+        streams = Path(scratch)
+        models = Job(
+            name=f"{name}-m", stage="models", user=MODELS_USER, limits=Limits(wall_seconds=MODELS_SECONDS), **common
+        )
+        ending = sandbox.run(models, output=streams / "output", events=streams / "events")
+        if "models.json" not in unpack(streams / "output", destination):
+            _note_unread_models(staged, destination, ending)
+        attempts = list(_attempts(lab, sandbox, streams, destination, name, common))
+    run = {"schema": 1, "sandbox": sandbox.name, "models": _ending_record(ending)}
+    run["attempts"] = [{**_ending_record(a.ending), "skip": a.skip, "events": list(a.events)[-5:]} for a in attempts]
+    (destination / "run.json").write_text(json.dumps(run, indent=1), encoding="utf-8")
+
+
+def _attempts(
+    lab: Lab, sandbox: Sandbox, streams: Path, destination: Path, name: str, common: dict[str, Any]
+) -> Iterator[_Attempt]:
+    """Attempts at the notebook until one ends by itself; each replaces the evidence of the one before."""
+    skip: dict[str, Any] = {"cells": {}, "probes": []}
+    seconds_left = 2.0 * lab.wall_seconds
+    for number in range(ATTEMPTS):
+        job = Job(
+            name=f"{name}-n{number}",
+            stage="notebook",
+            user=NOTEBOOK_USER,
+            limits=Limits(wall_seconds=min(lab.wall_seconds, seconds_left) + START_SECONDS),
+            environment=(("ROOM_SKIP", json.dumps(skip)),),
+            **common,
+        )
+        ending = sandbox.run(job, output=streams / "output", events=streams / "events")
+        with tempfile.TemporaryDirectory(dir=streams) as fresh:
+            found = unpack(streams / "output", Path(fresh))
+            _replace(destination, Path(fresh), found)
+        events = tuple(_read_events(streams / "events"))
+        if not events and ending.how is How.FINISHED and ending.exit_status != 0:
+            raise MachineFault(
+                f"the room could not start a notebook (exit status {ending.exit_status})",
+                submission=name,
+                hint=_tail(streams / "events") or "run `autograder doctor`",
+            )
+        yield _Attempt(number=number, skip=json.loads(json.dumps(skip)), ending=ending, events=events)
+        seconds_left -= ending.wall_seconds
+        if not _blame(skip, events) or seconds_left < 30:
+            return
+
+
+def _replace(destination: Path, fresh: Path, names: list[str]) -> None:
+    """Take over an attempt's files. Parts of an earlier attempt stay where this one did not get so far."""
+    for name in names:
+        if not name.startswith("models."):
+            shutil.move(fresh / name, destination / name)
+
+
+def _blame(skip: dict[str, Any], events: tuple[dict[str, Any], ...]) -> bool:
+    """Add what ended an attempt to what the next one leaves out; False if nothing did."""
+    last = events[-1] if events else {}
+    if last.get("event") == "collected":
+        return False
+    if "part" in last:
+        probe = str(last["part"]).removeprefix("probe_")
+        known = probe in skip["probes"] or not str(last["part"]).startswith("probe_")
+        skip["probes"].append(probe)
+        return not known
+    if last.get("event") not in ("start", "lost"):
+        return False
+    left_out = skip["cells"].setdefault(str(last["cell"]), [])
+    if last["statements"] <= 1:
+        left_out.append(-1)
+    elif last["statement"] is not None:
+        left_out.append(last["statement"])
+    return True
+
+
+def _read_events(path: Path) -> Iterator[dict[str, Any]]:
+    """The events of a job, as far as they are well-formed; student code can write to that stream too."""
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        if not line.startswith(EVENT_MARK):
+            continue
+        try:
+            event = json.loads(line.removeprefix(EVENT_MARK))
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(event, dict) and _well_formed(event):
+            yield event
+
+
+def _well_formed(event: dict[str, Any]) -> bool:
+    if event.get("event") in ("start", "lost") and "part" not in event:
+        numbers = (event.get("cell"), event.get("statements"), event.get("statement") or 0)
+        return all(type(number) is int and 0 <= number < 100_000 for number in numbers)
+    return event.get("event") in ("part", "lost", "collected", "problem")
+
+
+def _note_unread_models(staged: Path, destination: Path, ending: Ending) -> None:
+    """Where reading the model files ended the job, each of them is one that cannot be read."""
+    problem = f"reading it ended with: {ending.how.value}"
+    files = [
+        {"name": path.name, "kind": "model", "problem": problem}
+        for path in sorted(staged.iterdir())
+        if path.name.endswith((".keras", ".history.json"))
+    ]
+    (destination / "models.json").write_text(json.dumps({"schema": 1, "files": files}), encoding="utf-8")
+
+
+def _ending_record(ending: Ending) -> dict[str, Any]:
+    return {
+        "how": ending.how.value,
+        "exit_status": ending.exit_status,
+        "wall_seconds": round(ending.wall_seconds, 2),
+        "out_of_memory": ending.out_of_memory,
+    }
+
+
+def _tail(path: Path) -> str:
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-5:])
