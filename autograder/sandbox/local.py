@@ -1,0 +1,154 @@
+"""What the sandboxes without a container engine share: start the job, watch its memory, end all of it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import attrs
+import psutil
+
+from autograder.errors import MachineFault
+from autograder.sandbox.contract import Ending, How, Job, Limits
+from autograder.sandbox.streams import follow, plain_status
+
+__all__ = ["LAUNCH", "TreeWatch", "launch_command", "rlimits_of", "run_locally", "versions"]
+
+LAUNCH = Path(__file__).with_name("launch.py")
+
+_WATCH_SECONDS = 0.2
+
+
+def versions() -> str:
+    """What results depend on where there is no image: this Python and the numeric packages it would use."""
+    names = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "scikit-learn")
+    found = [f"python {platform.python_version()}"]
+    for name in names:
+        with suppress(metadata.PackageNotFoundError):
+            found.append(f"{name} {metadata.version(name)}")
+    return ", ".join(found)
+
+
+def rlimits_of(limits: Limits, *, processes: bool) -> dict[str, int]:
+    """The kernel's own limits for every process of a job; `processes` only where its user is not ours.
+
+    DATA is a fuse against one huge allocation between two looks of the watch, which enforces the limit
+    proper (AS would count the gigabytes that TensorFlow maps and never touches). CPU ends what
+    would outlive everything else.
+    """
+    found = {
+        "CORE": 0,
+        "FSIZE": limits.file_bytes,
+        "NOFILE": 4096,
+        "CPU": int(limits.wall_seconds * max(1.0, limits.cpus)) + 60,
+    }
+    if sys.platform == "linux":
+        found["DATA"] = limits.memory_bytes + (2 << 30)
+    if processes:
+        found["NPROC"] = limits.processes
+    return found
+
+
+def launch_command(settings: dict[str, Any], launch: str = str(LAUNCH)) -> list[str]:
+    """What to put before a job's command so that it runs under these settings of `launch.py`."""
+    return [sys.executable, "-I", "-S", launch, json.dumps(settings)]
+
+
+@attrs.define
+class TreeWatch:
+    """Look at a process and all that it started, a few times a second."""
+
+    process: psutil.Process
+    limits: Limits
+    _next: float = 0.0
+
+    def __call__(self) -> How:
+        """OUT_OF_MEMORY or KILLED (too many processes) where the job is over a limit, else FINISHED."""
+        if time.monotonic() < self._next:
+            return How.FINISHED
+        self._next = time.monotonic() + _WATCH_SECONDS
+        try:
+            tree = [self.process, *self.process.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return How.FINISHED
+        if len(tree) > self.limits.processes:
+            return How.KILLED
+        if (
+            sum(map(_resident, tree)) > self.limits.memory_bytes
+            # Pages that forked processes share count for each of them above, and once here; slower.
+            and sum(map(_proportional, tree)) > self.limits.memory_bytes
+        ):
+            return How.OUT_OF_MEMORY
+        return How.FINISHED
+
+
+def run_locally(
+    command: Sequence[str],
+    job: Job,
+    *,
+    environment: dict[str, str],
+    folder: Path,
+    output: Path,
+    events: Path,
+    stop: Callable[[subprocess.Popen[bytes]], None],
+) -> Ending:
+    """Run a command in `folder` to its end, with standard input open until then."""
+    started = time.monotonic()
+    try:
+        process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            cwd=folder,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise MachineFault(
+            f"{command[0]} could not be started: {error}",
+            submission=job.name,
+            hint="see whether the machine is out of memory or processes, then run `autograder doctor`",
+        ) from error
+    try:
+        how = follow(
+            process,
+            output=output,
+            events=events,
+            limits=job.limits,
+            stop=lambda: stop(process),
+            watch=TreeWatch(process=psutil.Process(process.pid), limits=job.limits),
+        )
+    finally:
+        stop(process)
+    status = plain_status(process.returncode)
+    if how is How.FINISHED and status == 137:
+        how = How.KILLED
+    return Ending(
+        how=how,
+        exit_status=status,
+        wall_seconds=time.monotonic() - started,
+        out_of_memory=how is How.OUT_OF_MEMORY,
+    )
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
+def _proportional(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_full_info().pss)
+    except (psutil.Error, AttributeError):  # not ours to read, or not Linux
+        return _resident(process)

@@ -1,0 +1,76 @@
+"""Plain processes: limits and a clean environment, but no isolation. For notebooks that are trusted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from autograder.sandbox.contract import Ending, Job
+from autograder.sandbox.environment import Places, command_of, environment_of
+from autograder.sandbox.local import launch_command, rlimits_of, run_locally, versions
+
+__all__ = ["ProcessSandbox"]
+
+_END_SECONDS = 10.0
+
+
+class ProcessSandbox:
+    """Run jobs as ordinary processes of this user, on Linux and macOS.
+
+    Wall time, memory (looked at five times a second), file size and output are limited, and
+    everything that a job started ends with it and with the batch. Nothing keeps the job from reading what
+    this user can read, nor from the network; the scratch folder has no size limit.
+    """
+
+    name = "processes"
+    isolation = (
+        "NOT ISOLATED: student code runs as this user, can read this machine's files (hidden tests among "
+        "them) and reach the network; use it for notebooks that you trust."
+    )
+    isolated = False
+
+    def identity(self) -> str:
+        """The versions of this Python and of its numeric packages."""
+        return f"local: {versions()}"
+
+    def run(self, job: Job, *, output: Path, events: Path) -> Ending:
+        """Run a job to its end. Raises MachineFault where it cannot be started."""
+        scratch = Path(tempfile.mkdtemp(prefix=f"autograder-{job.name}-"))
+        settings = {
+            "rlimits": rlimits_of(job.limits, processes=False),
+            "user": None,
+            "scratch": str(scratch),
+        }
+        places = Places.of_job(job, work=scratch)
+        search = os.pathsep.join((str(Path(sys.executable).parent), "/usr/bin", "/bin"))
+        try:
+            return run_locally(
+                [*launch_command(settings), *command_of(job, sys.executable)],
+                job,
+                environment=environment_of(job, places, path=search),
+                folder=scratch,
+                output=output,
+                events=events,
+                stop=_end,
+            )
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def sweep(self, batch: str) -> int:
+        """Nothing to do: a job's guardian ends it together with the run that started it."""
+        return 0
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Closing the guardian's input makes it end the job; one that no longer listens is killed."""
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        process.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
