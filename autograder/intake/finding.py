@@ -80,7 +80,8 @@ def _is_litter(name: str) -> bool:
 
 def _named(paths: list[Path]) -> list[Candidate]:
     """Names without a suffix where it is a notebook's or a zip's; compared as a file system might."""
-    taken: set[str] = set()
+    # The one other name in a results folder that is not hidden.
+    taken = {"grades.csv"}
     candidates = []
     for path in paths:
         stem = path.stem if path.suffix.lower() in (".ipynb", ".zip") else path.name

@@ -1,0 +1,8 @@
+"""Grade many submissions so that none harms another, nothing is done twice and nothing is lost."""
+
+from autograder.batch.grading import grade
+from autograder.batch.parts import Parts, Progress, Silent
+from autograder.batch.rejudging import rejudge
+from autograder.batch.results import lab_of
+
+__all__ = ["Parts", "Progress", "Silent", "grade", "lab_of", "rejudge"]

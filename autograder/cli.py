@@ -1,0 +1,302 @@
+"""The command `autograder`. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from autograder import __version__
+from autograder.errors import AutograderError, MachineFault
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from autograder.intake import Candidate
+    from autograder.labs import Lab
+    from autograder.records import Outcome
+    from autograder.sandbox.contract import Sandbox
+
+__all__ = ["main"]
+
+_INTERRUPTED = 130
+_MINIATURE = "miniature"
+_DEMO_LAB = "cifar10_dnn"
+
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class _Commands(click.Group):
+    """Ends every command with a message and a status of its own, never with a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except AutograderError as error:
+            click.echo(f"autograder: {error}", err=True)
+            ctx.exit(error.exit_status)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            click.echo("\nautograder: stopped.", err=True)
+            ctx.exit(_INTERRUPTED)
+        # The last wall before the user: whatever it is, it is ours.
+        except Exception as error:
+            log = _write_log(error)
+            click.echo(
+                f"autograder: this is a fault of the autograder: {type(error).__name__}: {error}\n"
+                f"  What to do: run it again; if it stays, report it with {log}",
+                err=True,
+            )
+            ctx.exit(MachineFault.exit_status)
+
+
+def _write_log(error: BaseException) -> Path:
+    with tempfile.NamedTemporaryFile(
+        "w",
+        prefix="autograder-fault-",
+        suffix=".log",
+        delete=False,
+        encoding="utf-8",
+        errors="backslashreplace",
+    ) as stream:
+        stream.write(f"autograder {__version__}, Python {sys.version}\n{sys.argv}\n")
+        stream.write("".join(traceback.format_exception(error)))
+    return Path(stream.name)
+
+
+_EXISTING = click.Path(exists=True, path_type=Path)
+_ANY = click.Path(path_type=Path)
+_JOBS = click.option(
+    "--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="How many at a time."
+)
+_DATA = click.option(
+    "--data",
+    metavar="DIR|miniature",
+    help="Folder of the data sets; without it DNNLAB_DATA, then Keras's cache.",
+)
+_IMAGE = click.option("--image", metavar="TAG", help="Image of the room; without it the one of this version.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print the outcomes as JSON instead of a table.")
+
+
+def _sandbox_option(default: str = "auto") -> _Decorator:
+    return click.option(
+        "--sandbox",
+        "kind",
+        type=click.Choice(["auto", "docker", "local"]),
+        default=default,
+        show_default=True,
+        help="Where student code runs.",
+    )
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Grade labs on training deep neural networks.
+
+    Exit status: 0 all graded or ungradable, 2 asked for something impossible, 3 a lab is wrong, 5 a fault
+    of the machine (run the same command again), 130 interrupted.
+    """
+    # A batch that is told to end ends as after Ctrl-C: what it runs is stopped, what is done is kept.
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, type=_ANY)
+@click.option("--lab", "lab_name", required=True, metavar="NAME", help="The lab that the submissions answer.")
+@click.option(
+    "--out", required=True, type=_ANY, metavar="DIR", help="Results folder; new, or of an earlier run."
+)
+@_JOBS
+@_sandbox_option()
+@_IMAGE
+@_DATA
+@_JSON
+def grade(
+    paths: tuple[Path, ...],
+    lab_name: str,
+    out: Path,
+    jobs: int,
+    kind: str,
+    image: str | None,
+    data: str | None,
+    as_json: bool,
+) -> None:
+    """Grade submissions: notebooks, zips, folders, or folders of these.
+
+    What an earlier run into the same folder has done, and what has not changed since, is kept.
+    """
+    from autograder.intake import find_submissions
+    from autograder.labs import find_lab
+    from autograder.sandbox.choose import choose
+
+    lab = find_lab(lab_name)
+    candidates = find_submissions(paths)
+    _grade(candidates, lab, out=out, jobs=jobs, sandbox=choose(kind, image), source=data, as_json=as_json)
+
+
+def _grade(
+    candidates: list[Candidate],
+    lab: Lab,
+    *,
+    out: Path,
+    jobs: int,
+    sandbox: Sandbox,
+    source: str | None,
+    as_json: bool,
+) -> None:
+    from rich.console import Console
+
+    from autograder import batch
+    from autograder.data import prepare
+    from autograder.report import live_progress
+
+    if not sandbox.isolated:
+        _warn_of_no_walls(sandbox)
+    data = prepare(lab.dataset, source)
+    progress = live_progress(Console(stderr=True))
+    try:
+        outcomes = batch.grade(
+            candidates, lab, out=out, sandbox=sandbox, data=data, jobs=jobs, progress=progress
+        )
+    except KeyboardInterrupt:
+        click.echo(
+            f"\nautograder: stopped. What is complete is kept in {out}; run the same command again to go on.",
+            err=True,
+        )
+        raise click.exceptions.Exit(_INTERRUPTED) from None
+    finally:
+        progress.close()
+    _show(outcomes, out, as_json=as_json)
+
+
+def _warn_of_no_walls(sandbox: Sandbox) -> None:
+    from rich.console import Console
+    from rich.panel import Panel
+    from rich.text import Text
+
+    text = Text(
+        f"{sandbox.isolation}\nA submission can read and change everything that you can. "
+        "Go on only with notebooks that you trust; otherwise stop now (Ctrl-C) and use Docker."
+    )
+    Console(stderr=True).print(Panel(text, title="NOT ISOLATED", border_style="bold red"))
+
+
+def _show(outcomes: list[Outcome], out: Path, *, as_json: bool) -> None:
+    """Print the outcomes and end with their status."""
+    from autograder.records import Verdict
+
+    if as_json:
+        click.echo("[" + ",".join(outcome.to_json().rstrip() for outcome in outcomes) + "]")
+    else:
+        from rich.console import Console
+
+        from autograder.report import print_table
+
+        print_table(outcomes, Console())
+        click.echo(f"Gradebook: {out / 'grades.csv'}")
+    if any(outcome.verdict is Verdict.FAULT for outcome in outcomes):
+        raise click.exceptions.Exit(MachineFault.exit_status)
+
+
+@main.command()
+@click.argument("out", metavar="DIR", type=_ANY)
+@click.option("--lab", "lab_name", metavar="NAME", help="The lab; without it the one the results are of.")
+@_JOBS
+@_DATA
+@_JSON
+def rejudge(out: Path, lab_name: str | None, jobs: int, data: str | None, as_json: bool) -> None:
+    """Judge kept evidence again, after a lab's tests changed; runs no student code."""
+    from rich.console import Console
+
+    from autograder import batch
+    from autograder.data import prepare
+    from autograder.labs import find_lab
+    from autograder.report import live_progress
+
+    lab = find_lab(lab_name or batch.lab_of(out))
+    progress = live_progress(Console(stderr=True))
+    try:
+        outcomes = batch.rejudge(out, lab, data=prepare(lab.dataset, data), jobs=jobs, progress=progress)
+    finally:
+        progress.close()
+    _show(outcomes, out, as_json=as_json)
+
+
+@main.command()
+@click.argument("labs", nargs=-1, metavar="[LAB]...")
+@click.option("--check", is_flag=True, help="Write nothing; fail where what is committed is out of date.")
+def build(labs: tuple[str, ...], check: bool) -> None:
+    """Make the student versions and the autograder bundles from the masters."""
+    from autograder.build.command import build_labs
+
+    status = build_labs(list(labs), check=check, echo=click.echo)
+    raise click.exceptions.Exit(status)
+
+
+@main.command()
+@click.option("--base", metavar="IMAGE", help="Image to start from; without it the usual Python image.")
+@click.option("--tag", help="Name of the new image; without it that of this version.")
+@click.option(
+    "--ca", type=_EXISTING, metavar="FILE", help="Certificates that this machine needs for downloads."
+)
+@click.option("--data", type=_EXISTING, metavar="DIR", help="Put this folder of data into the image.")
+def image(base: str | None, tag: str | None, ca: Path | None, data: Path | None) -> None:
+    """Build the image in which student code runs."""
+    from autograder.sandbox.image import BASE_IMAGE, build_image
+
+    def tell(line: str) -> None:
+        click.echo(line, err=True)
+
+    click.echo(build_image(base or BASE_IMAGE, tag, ca=ca, data=data, progress=tell))
+
+
+@main.command()
+@_sandbox_option()
+@_IMAGE
+@click.option("--out", type=_ANY, metavar="DIR", help="Results folder; without it a new temporary one.")
+def demo(kind: str, image: str | None, out: Path | None) -> None:
+    """Grade three bundled submissions on a miniature of the data."""
+    from autograder.demo import submissions
+    from autograder.intake import find_submissions
+    from autograder.labs import find_lab
+    from autograder.sandbox.choose import choose
+
+    sandbox = choose(kind, image)
+    folder = out or Path(tempfile.mkdtemp(prefix="autograder-demo-")) / "results"
+    candidates = find_submissions([submissions()])
+    lab = find_lab(_DEMO_LAB)
+    _grade(candidates, lab, out=folder, jobs=1, sandbox=sandbox, source=_MINIATURE, as_json=False)
+    click.echo(f"Look around in {folder}: results.json, evidence and the executed notebook of each.")
+
+
+@main.command()
+@_IMAGE
+def doctor(image: str | None) -> None:
+    """Say what this machine has of what grading needs."""
+    from autograder.labs import find_labs
+    from autograder.sandbox.choose import describe_machine
+
+    facts = describe_machine(image)
+    width = max(len(fact.name) for fact in facts)
+    for fact in facts:
+        click.echo(f"{'ok     ' if fact.good else 'MISSING'} {fact.name:{width}}  {fact.value}")
+        if fact.hint:
+            click.echo(f"{'':8}{'':{width}}  {fact.hint}")
+    labs = ", ".join(lab.name for lab in find_labs())
+    click.echo(f"ok      {'labs':{width}}  {labs}" if labs else f"MISSING {'labs':{width}}  none found")
+
+
+if __name__ == "__main__":
+    main()
