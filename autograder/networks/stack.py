@@ -1,4 +1,4 @@
-"""A plain classifier as people describe it: what comes first, then dense layers, each with what follows it."""
+"""A plain classifier as people describe it: what comes first, then dense layers with what follows each."""
 
 from __future__ import annotations
 
@@ -112,9 +112,9 @@ def same_architecture(
 ) -> list[str]:
     """How two networks differ, in plain words; an empty list where they are of one architecture.
 
-    Compared are inputs, dense layers (units, bias), and what follows each (kind and order, activation functions,
-    rates). Names of layers never count; initialisers, and what stands ahead of the first dense layer,
-    only where asked.
+    Compared are inputs, dense layers (units, bias), and what follows each (kind and order, activation
+    functions, rates). Names of layers never count; initialisers, and what stands ahead of the first dense
+    layer, only where asked.
     """
     one, other = layers_in_order(first), layers_in_order(second)
     if one is None or other is None:
