@@ -43,10 +43,8 @@ def safe_identifier(name: str) -> str:
     text = decode_name(os.fsencode(name)) if _has_surrogates(name) else unicodedata.normalize("NFC", name)
     text = "".join(char if _belongs_in_identifier(char) else "_" for char in text)
     text = re.sub(r"__+", "_", text).strip("._- ")
-    if _RESERVED.fullmatch(text):
-        text = f"{text}_"
     text = text.encode()[:_LONGEST].decode("utf-8", "ignore").rstrip("._- ")
-    return text or "submission"
+    return f"{text}_" if _RESERVED.fullmatch(text) else text or "submission"
 
 
 def _has_surrogates(text: str) -> bool:

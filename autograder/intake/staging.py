@@ -49,24 +49,44 @@ def stage(path: Path, lab: Lab, destination: Path) -> Staged:
         chosen, notebook, notes = _choose_notebook(files, lab)
         models, model_notes = _choose_models(files, chosen.path.parent, lab)
         small, small_notes = _choose_small(files, chosen.path.parent)
-        if destination.exists():
-            shutil.rmtree(destination)
-        _make_folder(destination)
-        digest = hashlib.sha256()
-        _write(destination, PurePosixPath(lab.notebook_name), [notebook.to_bytes()], digest)
-        for name in sorted(models):
-            _write(destination, PurePosixPath(name), models[name].chunks(), digest)
-        refused = [
-            f"{place} was left out: its name cannot be used"
-            for place in sorted(small)
-            if not _write(destination, place, small[place].chunks(), digest)
-        ]
+        _clear(destination)
+        try:
+            identity, refused = _write_all(destination, lab.notebook_name, notebook, models, small)
+        except BaseException:
+            _clear(destination)
+            raise
     return Staged(
         folder=destination,
-        identity=digest.hexdigest(),
+        identity=identity,
         models=tuple(sorted(models)),
         notes=(*notebook.notes, *notes, *model_notes, *small_notes, *refused),
     )
+
+
+def _clear(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _write_all(
+    folder: Path,
+    notebook_name: str,
+    notebook: Notebook,
+    models: dict[str, File],
+    small: dict[PurePosixPath, File],
+) -> tuple[str, list[str]]:
+    """Write the files; their identity, and notes on those whose names cannot be used."""
+    _make_folder(folder)
+    digest = hashlib.sha256()
+    _write(folder, PurePosixPath(notebook_name), [notebook.to_bytes()], digest)
+    for name in sorted(models):
+        _write(folder, PurePosixPath(name), models[name].chunks(), digest)
+    refused = [
+        f"{place} was left out: its name cannot be used"
+        for place in sorted(small)
+        if not _write(folder, place, small[place].chunks(), digest)
+    ]
+    return digest.hexdigest(), refused
 
 
 def _choose_notebook(files: tuple[File, ...], lab: Lab) -> tuple[File, Notebook, list[str]]:
