@@ -383,10 +383,12 @@ def set_seed(n: int) -> None:
     """
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 0 <= n < 2**32:
         raise ValueError(f"a seed is a whole number from 0 to 4294967295, not {n!r}")
+    # Importing Keras and TensorFlow draws from Python's random numbers; so that comes before the seed.
+    import keras  # noqa: F401
+
     random.seed(int(n))
     np.random.seed(int(n))
-    if "keras" in sys.modules:
-        _forget_keras_generator()
+    _forget_keras_generator()
     if global_seed_is_set():
         import tensorflow as tf
 

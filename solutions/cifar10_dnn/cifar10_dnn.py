@@ -344,6 +344,7 @@ images. The test set is for that, once, at the end.
 
 
 # %%
+# Define X_train, y_train, X_valid, y_valid, X_test and y_test.
 # BEGIN SOLUTION
 def as_unit_interval(images):
     return images.astype("float32") / 255
@@ -505,6 +506,7 @@ A number to remember: a network that gives every class the same chance has a los
 """
 
 # %%
+# Define model and compile it.
 # BEGIN SOLUTION
 dnnlab.set_seed(SEED)
 model = build_dnn()
@@ -640,6 +642,7 @@ X_search, y_search = X_train[:search_size], y_train[:search_size]
 """
 
 # %%
+# Define lr_results and best_lr. Use X_search, y_search to train and X_valid, y_valid to compare.
 # BEGIN SOLUTION
 lr_results = {}
 for learning_rate in [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3]:
