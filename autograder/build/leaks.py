@@ -21,8 +21,8 @@ from autograder.errors import LabProblem
 __all__ = ["check_leaks", "hidden_numbers"]
 
 SHORTEST, LONG = 12, 25
-"""Characters without spaces: a shorter line is no secret (`else:`), a long one is one even within another line,
-one in between only as a line of its own (`shuffle=False,` may stand in a sentence)."""
+"""Characters without spaces: a shorter line is no secret (`else:`), a long one is one even within another
+line, one in between only as a line of its own (`shuffle=False,` may stand in a sentence)."""
 
 _MARKERS = (
     r"# (BEGIN|END) (QUESTION|SOLUTION|TESTS?|PROMPT)\b",
