@@ -23,7 +23,10 @@ _PROJECT = Path(__file__).resolve().parents[2]
 _INSIDE_LAUNCH = "/room/launch.py"
 _TEST_SECONDS = 10.0
 _SMALL_BYTES = 64 << 20
-_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/alternatives")
+_SYSTEM = (
+    *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"),
+    *("/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts"),
+)
 
 
 def unavailable() -> str | None:

@@ -7,7 +7,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -85,20 +85,23 @@ class DockerSandbox:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
             )
+            killer: list[subprocess.Popen[bytes]] = []
             try:
                 how = follow(
                     process,
                     output=output,
                     events=events,
                     limits=job.limits,
-                    stop=lambda: _kill(job.name),
+                    stop=lambda: killer.append(_start_killing(job.name)),
                 )
+                for kill in killer:
+                    kill.wait(_ENGINE_SECONDS)
                 state = _state(job.name, events)
             finally:
-                # Killing the client alone would leave the container running.
-                _remove(job.name)
+                # The client first, as nobody reads any more what the container says; it alone is not enough.
                 process.kill()
                 process.wait()
+                _remove(job.name)
         return _ending(how, state, time.monotonic() - started)
 
     def sweep(self, batch: str) -> int:
@@ -198,10 +201,17 @@ def _engine_faults(about: str) -> Iterator[None]:
         raise MachineFault(f"running a container failed: {error!r}", submission=about, hint=hint) from error
 
 
-def _kill(name: str) -> None:
-    # Where it ended by itself in that moment this fails; in any other case its removal will say so.
-    with suppress(subprocess.CalledProcessError):
-        _docker("kill", name)
+def _start_killing(name: str) -> subprocess.Popen[bytes]:
+    """Kill the container, and go on reading what it says: the engine waits for that before it kills.
+
+    Where the container ended by itself in that moment this fails; in any other case its removal will say so.
+    """
+    return subprocess.Popen(
+        ["docker", "kill", name],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def _remove(name: str) -> None:

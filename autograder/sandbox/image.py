@@ -25,7 +25,7 @@ BASE_IMAGE = "python:3.11-slim"
 
 _FOLDER = Path(__file__).with_name("docker")
 _FILES = ("Dockerfile", "requirements.txt")
-_LABELLED = ("keras", "tensorflow-cpu", "tensorflow", "numpy")
+_LABELLED = ("keras", "tensorflow", "numpy")
 _KEPT_LINES = 15
 
 

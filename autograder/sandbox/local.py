@@ -68,6 +68,8 @@ class TreeWatch:
 
     process: psutil.Process
     limits: Limits
+    count: bool
+    """Whether to count processes too: where the kernel does not do it for us."""
     _next: float = 0.0
 
     def __call__(self) -> How:
@@ -79,7 +81,7 @@ class TreeWatch:
             tree = [self.process, *self.process.children(recursive=True)]
         except psutil.NoSuchProcess:
             return How.FINISHED
-        if len(tree) > self.limits.processes:
+        if self.count and len(tree) > self.limits.processes:
             return How.KILLED
         if (
             sum(map(_resident, tree)) > self.limits.memory_bytes
@@ -99,8 +101,9 @@ def run_locally(
     output: Path,
     events: Path,
     stop: Callable[[subprocess.Popen[bytes]], None],
+    count: bool = False,
 ) -> Ending:
-    """Run a command in `folder` to its end, with standard input open until then."""
+    """Run a command in `folder` to its end, with standard input open until then; `stop` ends all of it."""
     started = time.monotonic()
     try:
         process = subprocess.Popen(
@@ -125,7 +128,7 @@ def run_locally(
             events=events,
             limits=job.limits,
             stop=lambda: stop(process),
-            watch=TreeWatch(process=psutil.Process(process.pid), limits=job.limits),
+            watch=TreeWatch(process=psutil.Process(process.pid), limits=job.limits, count=count),
         )
     finally:
         stop(process)

@@ -56,6 +56,7 @@ class ProcessSandbox:
                 output=output,
                 events=events,
                 stop=_end,
+                count=True,
             )
         finally:
             shutil.rmtree(scratch, ignore_errors=True)

@@ -8,8 +8,8 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from io import FileIO
 from pathlib import Path
-from typing import IO
 
 import attrs
 
@@ -26,7 +26,7 @@ _DRAIN_SECONDS = 5.0
 class _Sink:
     """One stream's file, and how many bytes it may still take."""
 
-    file: IO[bytes]
+    file: FileIO
     room: int
 
     def take(self, data: bytes) -> bool:
@@ -61,7 +61,9 @@ def follow(
             (process.stdout, output, limits.output_bytes),
             (process.stderr, events, limits.events_bytes),
         ):
-            selector.register(stream, selectors.EVENT_READ, _Sink(stack.enter_context(path.open("wb")), room))
+            # Unbuffered: what an interrupted run leaves is whole up to the interruption.
+            file = stack.enter_context(path.open("wb", buffering=0))
+            selector.register(stream, selectors.EVENT_READ, _Sink(file, room))
         while selector.get_map() or process.poll() is None:
             fits = _pump(selector)
             if how is How.FINISHED:
