@@ -3,6 +3,7 @@
 The room writes it (`autograder.room`); this package is the reading end, and trusts nothing it reads.
 """
 
+from autograder.evidence.environment import Environment
 from autograder.evidence.folder import (
     Callback,
     Cell,
@@ -31,6 +32,7 @@ __all__ = [
     "Callback",
     "Cell",
     "Compilation",
+    "Environment",
     "Evaluation",
     "Evidence",
     "Fed",

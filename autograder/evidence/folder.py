@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
+from autograder.errors import LabProblem, MachineFault
 from autograder.evidence.files import EvidenceProblem, read_arrays, read_json
 from autograder.evidence.values import (
     ArrayView,
@@ -21,6 +22,10 @@ from autograder.evidence.values import (
     number,
     view,
 )
+
+if TYPE_CHECKING:
+    from autograder.calibration import Calibration
+    from autograder.data import DataSet
 
 __all__ = [
     "Callback",
@@ -122,6 +127,28 @@ class Evidence:
     global_seed_set: bool = False
     problems: tuple[str, ...] = ()
     """What could not be read of this evidence."""
+    dataset: DataSet | None = None
+    """The grader's own copy of the data."""
+    calibrations: Mapping[str, Calibration] = attrs.field(factory=dict)
+    """The marks of each model on that data."""
+
+    @property
+    def data(self) -> DataSet:
+        """The grader's own copy of the data. Raises MachineFault where it was not given."""
+        if self.dataset is None:
+            raise MachineFault("a test needs the data set, and none was given to the judge")
+        return self.dataset
+
+    def calibrated(self, model: str) -> Calibration:
+        """The marks of a model. Raises LabProblem where there are none on this data."""
+        if model not in self.calibrations:
+            raise LabProblem(f"{model} has no calibration on {self.data.identity!r}", hint="run `autograder calibrate`")
+        return self.calibrations[model]
+
+    def labels(self, name: str) -> ArrayView | None:
+        """The array of that name, or None where there is none that could be read."""
+        found = self.names.get(name)
+        return found if isinstance(found, ArrayView) else None
 
     def value(self, name: str) -> Any:
         """What the notebook defined under this name. Raises Unanswered."""

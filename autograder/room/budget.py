@@ -138,6 +138,7 @@ class Budget:
             positions = sample_positions(len(x), SAMPLE)
             return {
                 "source": "arrays",
+                "positions": positions.tolist(),
                 "rows": len(x),
                 "inputs": self._rows(x, positions),
                 "labels": self._rows(y, positions),

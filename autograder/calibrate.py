@@ -1,0 +1,100 @@
+"""Train the reference solution over many seeds and keep every sample.
+
+The reference notebook itself is run, with another `SEED`, as it stands in the master: there is no second
+copy of the training to go out of step. Each training runs in a process of its own and its sample is written
+as soon as it is there, so a calibration can be interrupted and resumed at will.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograder.build.reference import reference_notebook, set_switches
+from autograder.calibration import Sample, add_sample, read_samples
+from autograder.data import DataSet, load, prepare
+from autograder.errors import LabProblem
+from autograder.labs import Lab
+
+__all__ = ["calibrate", "train_reference"]
+
+VALID = 5_000
+"""The labs' validation set: the first images of the training set."""
+
+
+def calibrate(lab: Lab, seeds: Iterable[int], source: str | None, *, leave_out: tuple[str, ...] = (), say: Callable[[str], None] = print) -> None:
+    """Add a sample for each seed that has none yet. leave_out: questions whose cells the training does not need."""
+    folder = prepare(lab.dataset, source)
+    data = load(folder, lab.dataset)
+    for seed in seeds:
+        if any(seed == sample.seed for sample in read_samples(lab.calibration, lab.models[0], data.identity)):
+            continue
+        with tempfile.TemporaryDirectory() as scratch:
+            started = time.monotonic()
+            train_reference(lab, seed, folder, Path(scratch), leave_out=leave_out)
+            seconds = time.monotonic() - started
+            sample = _measure(Path(scratch), lab.models[0], data, seed, seconds)
+        add_sample(lab.calibration, lab.models[0], data.identity, sample, _versions())
+        say(f"{lab.name} on {data.identity}, seed {seed}: {sample.validation:.1%} validation, {sample.test:.1%} test")
+
+
+def train_reference(lab: Lab, seed: int, data: Path, folder: Path, *, leave_out: tuple[str, ...] = ()) -> None:
+    """Run the reference notebook with that seed in a folder; its models are saved there. Raises LabProblem."""
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+
+    notebook = set_switches(reference_notebook(lab), SEED=seed, RETRAIN=True)
+    notebook.cells = [cell for cell in notebook.cells if cell.metadata.get("question") not in leave_out and not _only_shows(cell)]
+    environment = {
+        **os.environ,
+        "DNNLAB_DATA": str(data),
+        "PYTHONPATH": str(Path(__file__).resolve().parent),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "MPLBACKEND": "agg",
+    }
+    client = NotebookClient(notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    try:
+        client.execute(env=environment)
+    except CellExecutionError as error:
+        raise LabProblem(f"the reference solution failed: {error}", where=lab.name, hint="run its notebook by hand") from error
+
+
+def _only_shows(cell: Any) -> bool:
+    """Plots take time and need names of cells that were left out."""
+    return cell.cell_type == "code" and ("dnnlab.plot_" in cell.source or "dnnlab.show_" in cell.source)
+
+
+def _measure(folder: Path, model: str, data: DataSet, seed: int, seconds: float) -> Sample:
+    import keras
+
+    history = json.loads((folder / f"{model}.history.json").read_text(encoding="utf-8"))["history"]
+    network = keras.models.load_model(folder / f"{model}.keras")
+    accuracies, losses = [], []
+    for images, labels in ((data.x_train[:VALID], data.y_train[:VALID]), (data.x_test, data.y_test)):
+        loss, accuracy = network.evaluate(images.astype(np.float32) / 255, labels, batch_size=1000, verbose=0)
+        accuracies.append(float(accuracy))
+        losses.append(float(loss))
+    return Sample(
+        seed=seed,
+        epochs=len(history["val_loss"]),
+        seconds=round(seconds, 1),
+        first_epoch=round(history["val_accuracy"][0], 5),
+        validation=round(accuracies[0], 5),
+        validation_loss=round(losses[0], 5),
+        test=round(accuracies[1], 5),
+    )
+
+
+def _versions() -> dict[str, str]:
+    return {
+        package: importlib.metadata.version(package)
+        for package in ("keras", "numpy", "tensorflow-cpu")
+    }

@@ -1,0 +1,115 @@
+"""Marks for accuracy, fitted from trainings of the reference solution and committed with their samples.
+
+`solutions/<lab>/calibration.json` holds, per data set, one sample per seed. Everything else follows:
+
+- the floor is the mean accuracy after the first epoch: what hardly any training reaches earns nothing;
+- the full mark lies so low that the reference itself misses it at most once in 10,000 trainings, by
+  Student's t prediction bound for one further sample, and at least 3 points under its mean (Pham et al.
+  2020, "Problems and opportunities in training deep learning software systems": equal trainings differ by
+  up to 2.9 points through the implementation alone);
+- the largest gap is how far test accuracy may lie above validation accuracy, by the same bound: beyond it
+  a network has seen the test set.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+
+from autograder.errors import LabProblem
+
+__all__ = ["Calibration", "Sample", "add_sample", "read_calibration", "read_samples"]
+
+RISK = 1e-4
+MARGIN = 0.03
+FEWEST = 10
+"""Fewer samples than this make no mark."""
+
+
+@attrs.frozen(kw_only=True)
+class Sample:
+    """One training of the reference solution; accuracies in [0, 1]."""
+
+    seed: int
+    epochs: int
+    seconds: float
+    first_epoch: float
+    """Validation accuracy after the first epoch."""
+    validation: float
+    validation_loss: float
+    test: float
+
+
+@attrs.frozen(kw_only=True)
+class Calibration:
+    """The marks that follow from the samples of one model on one data set."""
+
+    samples: tuple[Sample, ...]
+
+    def floor(self) -> float:
+        """Accuracy up to which nothing is earned."""
+        return float(np.mean([sample.first_epoch for sample in self.samples]))
+
+    def full(self, which: str) -> float:
+        """Accuracy from which everything is earned; which: "validation" or "test"."""
+        values = [getattr(sample, which) for sample in self.samples]
+        return float(np.mean(values)) - max(MARGIN, _reach(values))
+
+    def largest_gap(self) -> float:
+        """How far test accuracy may lie above validation accuracy."""
+        gaps = [sample.test - sample.validation for sample in self.samples]
+        return float(np.mean(gaps)) + max(MARGIN, _reach(gaps))
+
+
+def _reach(values: list[float]) -> float:
+    """How far one further sample strays to one side with probability RISK: t * s * sqrt(1 + 1/n)."""
+    from scipy import stats
+
+    n = len(values)
+    return float(stats.t.ppf(1 - RISK, n - 1)) * float(np.std(values, ddof=1)) * math.sqrt(1 + 1 / n)
+
+
+def read_samples(path: Path, model: str, data: str) -> tuple[Sample, ...]:
+    """The samples of a model on the data set of that identity; none if there is no file yet."""
+    record = _read(path)
+    return tuple(Sample(**sample) for sample in record.get(model, {}).get(data, {}).get("samples", []))
+
+
+def read_calibration(path: Path, model: str, data: str) -> Calibration:
+    """The marks for a model on the data set of that identity. Raises LabProblem without enough samples."""
+    samples = read_samples(path, model, data)
+    if len(samples) < FEWEST:
+        raise LabProblem(
+            f"{model} has {len(samples)} calibration samples on {data!r}; {FEWEST} are needed",
+            where=str(path),
+            hint="run `autograder calibrate` for this lab on these data",
+        )
+    return Calibration(samples=samples)
+
+
+def add_sample(path: Path, model: str, data: str, sample: Sample, versions: dict[str, str]) -> None:
+    """Add one sample to the file, at once and in place, so that an interrupted calibration loses nothing."""
+    record = _read(path)
+    entry = record.setdefault(model, {}).setdefault(data, {"samples": []})
+    entry["versions"] = versions
+    entry["samples"] = sorted([*entry["samples"], attrs.asdict(sample)], key=lambda item: item["seed"])
+    beside = path.with_suffix(".new")
+    beside.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    beside.replace(path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise LabProblem(f"it is not JSON: {error}", where=str(path), hint="restore it from version control") from error
+    if not isinstance(record, dict):
+        raise LabProblem("it holds no samples", where=str(path), hint="restore it from version control")
+    return record

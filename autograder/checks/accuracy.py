@@ -1,0 +1,180 @@
+"""What training reached: the submitted weights, evaluated on the grader's own copy of the data.
+
+Partial credit is a ladder: equal steps from the floor to the full mark, both of the committed calibration.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import attrs
+import numpy as np
+
+from autograder.checks.findings import Finding
+from autograder.checks.preparation import Preparation, identify, infer, rows_of
+from autograder.checks.splits import preparations
+from autograder.checks.structure import graph_of
+from autograder.evidence import Evidence, Fed, ModelView, Unanswered
+from autograder.networks.graph import parse
+from autograder.networks.inference import Evaluation, WeightsDoNotFit, accuracy_and_loss
+from autograder.networks.records import Graph, UnsupportedModel
+from autograder.networks.stack import same_architecture
+from autograder.networks.weights import fit_in_order
+
+__all__ = ["Reached", "check_step", "reached"]
+
+VALID = 5_000
+ASKED_FOR = "build_dnn"
+
+
+@attrs.frozen(kw_only=True)
+class Reached:
+    """A submitted network on the data it was not trained on."""
+
+    validation: Evaluation
+    test: Evaluation
+
+
+def check_step(evidence: Evidence, name: str, which: str, *, step: int, of: int) -> list[Finding]:
+    """The submitted network climbs to that step of the ladder; which: "validation" or "test"."""
+    result = reached(evidence, name)
+    accuracy = getattr(result, which).accuracy
+    calibration = evidence.calibrated(name)
+    floor, full = calibration.floor(), calibration.full(which)
+    findings = _seen_the_test_set(evidence, name, result)
+    if accuracy < floor + (full - floor) * step / of:
+        where = "the validation set" if which == "validation" else "the test set"
+        message = (
+            f"`{name}.keras` gets {accuracy:.1%} of {where} right. {_advice(accuracy, result)} The notebook that made the "
+            "file says more: look at both loss curves."
+        )
+        findings.append(Finding(message=message, where=f"{name}.keras"))
+    return findings
+
+
+def _advice(accuracy: float, result: Reached) -> str:
+    if accuracy < 0.15:
+        return "That is about what guessing gets: was it saved before it was trained, or did its loss explode?"
+    if result.validation.loss > 2.2:
+        return "Its loss is hardly below that of guessing: was it trained on pictures that were scaled otherwise?"
+    return "It can learn more: look at the learning rate, and at how long training was allowed to go on."
+
+
+def _seen_the_test_set(evidence: Evidence, name: str, result: Reached) -> list[Finding]:
+    gap = result.test.accuracy - result.validation.accuracy
+    if gap > evidence.calibrated(name).largest_gap() or _trained_on_test(evidence):
+        message = (
+            f"`{name}.keras` gets {result.test.accuracy:.1%} of the test set right and {result.validation.accuracy:.1%} of the "
+            "validation set. It has been trained on test pictures, so its accuracy on them says nothing. Train on the "
+            "training set only."
+        )
+        return [Finding(message=message, where=f"{name}.keras")]
+    return []
+
+
+@functools.lru_cache(maxsize=8)
+def _trained_on_test(evidence: Evidence) -> bool:
+    """Whether a training in the notebook was fed test pictures."""
+    for fit in evidence.fits:
+        rows = _fed_rows(fit.training)
+        if rows is not None and identify(rows, evidence.data).from_test > 0.5:
+            return True
+    return False
+
+
+def _fed_rows(fed: Fed | None) -> np.ndarray | None:
+    kept = rows_of(fed.inputs) if fed and fed.inputs is not None else None
+    return None if kept is None else kept[0]
+
+
+@functools.lru_cache(maxsize=8)
+def reached(evidence: Evidence, name: str) -> Reached:
+    """The submitted network's accuracy and loss, its inputs prepared as the student prepared them.
+
+    Of the preparations that the notebook shows, and the two plainest, the one that suits the network best is
+    taken: an affine map cannot carry labels. Raises Unanswered where the file cannot be judged.
+    """
+    graph, weights = saved_network(evidence, name)
+    data = evidence.data
+    try:
+        best = max(
+            _preparations(evidence),
+            key=lambda preparation: _evaluate(graph, weights, data.x_train[:VALID], data.y_train[:VALID], preparation).accuracy,
+        )
+        return Reached(
+            validation=_evaluate(graph, weights, data.x_train[:VALID], data.y_train[:VALID], best),
+            test=_evaluate(graph, weights, data.x_test, data.y_test, best),
+        )
+    except (UnsupportedModel, WeightsDoNotFit) as problem:
+        raise Unanswered(f"`{name}.keras` cannot be evaluated: {problem.what}.") from problem
+    except ValueError as problem:
+        raise Unanswered(f"`{name}.keras` cannot be evaluated on these pictures: {problem}") from problem
+
+
+def saved_network(evidence: Evidence, name: str) -> tuple[Graph, dict[str, list[np.ndarray]]]:
+    """Graph and weights of a submitted file, held to the architecture that the student's own function gives."""
+    saved = evidence.saved_model(name)
+    asked = _asked_for(evidence)
+    try:
+        if saved.weights_in_order:
+            if asked is None:
+                raise Unanswered(f"`{name}.keras` holds a model of your own class, and `{ASKED_FOR}` gives no model to read it with.")
+            return asked, fit_in_order(asked, saved.weights_in_order)
+        graph = parse(saved.config)
+    except (UnsupportedModel, WeightsDoNotFit) as problem:
+        raise Unanswered(f"`{name}.keras` cannot be judged: {problem.what}.") from problem
+    if asked is not None:
+        differences = same_architecture(graph, asked, names=("the file", f"`{ASKED_FOR}()`"))
+        if differences:
+            raise Unanswered(
+                f"`{name}.keras` is not the network that `{ASKED_FOR}()` builds: {differences[0]}. Save the model that you "
+                "trained in this notebook."
+            )
+    return graph, dict(saved.weights)
+
+
+def _asked_for(evidence: Evidence) -> Graph | None:
+    """The graph of the student's own network; None where that question went wrong, which costs there, not here."""
+    try:
+        found = evidence.probe(ASKED_FOR)
+        return graph_of(found) if isinstance(found, ModelView) else None
+    except Unanswered:
+        return None
+
+
+def _preparations(evidence: Evidence) -> list[Preparation]:
+    one, zero = np.float32(1), np.float32(0)
+    candidates = preparations(evidence, valid=VALID)
+    candidates += [Preparation(scale=one / np.float32(255), offset=zero), Preparation(scale=one, offset=zero)]
+    candidates += _fed_preparations(evidence)
+    distinct: list[Preparation] = []
+    for candidate in candidates:
+        if not any(candidate.like(known) for known in distinct):
+            distinct.append(candidate)
+    return distinct
+
+
+def _fed_preparations(evidence: Evidence) -> list[Preparation]:
+    """How the pictures were scaled that the last trainings were given."""
+    found = []
+    for fit in evidence.fits[-3:]:
+        rows = _fed_rows(fit.training)
+        if rows is None:
+            continue
+        source = identify(rows, evidence.data)
+        known = source.images >= 0
+        training = evidence.data.x_train
+        images = [
+            training[index] if index < source.training else evidence.data.x_test[index - source.training]
+            for index in source.images[known]
+        ]
+        preparation = infer(rows[known], np.stack(images)) if images else None
+        if preparation is not None:
+            found.append(preparation)
+    return found
+
+
+def _evaluate(
+    graph: Graph, weights: dict[str, list[np.ndarray]], images: np.ndarray, labels: np.ndarray, preparation: Preparation
+) -> Evaluation:
+    return accuracy_and_loss(graph, weights, lambda rows: preparation.apply(images[rows]), labels)

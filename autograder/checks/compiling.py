@@ -1,0 +1,89 @@
+"""How a model was compiled: optimiser, loss and metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autograder.checks.findings import Finding
+from autograder.checks.splits import class_numbers
+from autograder.checks.structure import stack_of
+from autograder.evidence import ArrayView, Compilation, ModelView, Unanswered
+
+__all__ = ["check_loss", "check_metric", "check_optimiser"]
+
+SPARSE, CATEGORICAL = "sparse_categorical_crossentropy", "categorical_crossentropy"
+
+
+def _compiled(model: ModelView) -> Compilation:
+    if model.compilation is None:
+        raise Unanswered("The model has not been compiled: call its `compile` with an optimiser, a loss and metrics.")
+    return model.compilation
+
+
+def _plain(name: str) -> str:
+    """A name without case and underscores, as Keras takes both spellings."""
+    return name.replace("_", "").lower()
+
+
+def _name(entry: Any) -> str:
+    if isinstance(entry, dict):
+        entry = entry.get("name", "")
+    return entry if isinstance(entry, str) else ""
+
+
+def check_optimiser(model: ModelView, name: str) -> list[Finding]:
+    """The model is compiled with that optimiser, whatever its learning rate."""
+    compiled = _compiled(model)
+    known = {_plain(base) for base in (compiled.optimizer, *compiled.optimizer_bases)}
+    if _plain(name) in known:
+        return []
+    return [Finding(message=f"The model is compiled with {compiled.optimizer}, which is not the optimiser asked for.")]
+
+
+def check_loss(model: ModelView, *, labels: ArrayView | None) -> list[Finding]:
+    """The loss is the cross-entropy that fits the labels and the output layer.
+
+    labels: those that the model is trained with; where they are not known, either cross-entropy is taken.
+    """
+    compiled = _compiled(model)
+    name = _plain(_name(compiled.loss))
+    if name not in (_plain(SPARSE), _plain(CATEGORICAL)):
+        shown = _name(compiled.loss) or "no loss"
+        return [Finding(message=f"The model is compiled with {shown}. Classes that exclude each other want a categorical cross-entropy.")]
+    one_hot = _one_hot(labels)
+    if one_hot is False and name == _plain(CATEGORICAL):
+        return [
+            Finding(message="The labels are whole numbers, and `categorical_crossentropy` wants ten numbers for each, of which one is 1. There is a variant of this loss for whole numbers.")
+        ]
+    if one_hot is True and name == _plain(SPARSE):
+        return [Finding(message="The labels are one-hot, and the sparse variant of the cross-entropy wants whole numbers.")]
+    return _check_logits(model, compiled)
+
+
+def _one_hot(labels: ArrayView | None) -> bool | None:
+    if class_numbers(labels) is None or labels is None:
+        return None
+    return labels.ndim == 2 and labels.shape[1] > 1
+
+
+def _check_logits(model: ModelView, compiled: Compilation) -> list[Finding]:
+    settings = compiled.loss.get("config") if isinstance(compiled.loss, dict) else None
+    from_logits = isinstance(settings, dict) and settings.get("from_logits") is True
+    if from_logits and stack_of(model).output.activation == "softmax":
+        return [Finding(message="The loss is told to expect logits (`from_logits=True`), but the model ends in a softmax: softmax is then applied twice.")]
+    return []
+
+
+def check_metric(model: ModelView, name: str) -> list[Finding]:
+    """The model records accuracy, under any of the names that Keras has for it."""
+    compiled = _compiled(model)
+    assert name == "accuracy", "the only metric that a lab asks for so far"
+    accepted = {"accuracy", "acc", "sparsecategoricalaccuracy", "categoricalaccuracy"}
+    for entry in compiled.metrics:
+        if isinstance(entry, str) and _plain(entry) in accepted:
+            return []
+        if isinstance(entry, dict) and _plain(_name(entry)) in accepted - {"accuracy"}:
+            return []
+    if any(isinstance(entry, dict) and _plain(_name(entry)) == "accuracy" for entry in compiled.metrics):
+        return [Finding(message="`keras.metrics.Accuracy()` compares labels with outputs number by number, which never match for probabilities. Ask for accuracy by its name as text.")]
+    return [Finding(message="Accuracy is not among the metrics, so neither `fit` nor `evaluate` will tell it.")]

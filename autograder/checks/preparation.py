@@ -1,0 +1,146 @@
+"""Recognise a student's pictures: which images they are, and how their pixels were scaled.
+
+Arrays that come out of a room are claims, and could carry labels in their pixels. So a model is never
+evaluated on them: the scaling is inferred from a sample of rows, as one affine map or one per feature,
+held to the remaining rows, and applied to the grader's own copy of the images.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+from autograder.evidence import ArrayView
+
+if TYPE_CHECKING:
+    from autograder.data import DataSet
+
+__all__ = ["Preparation", "Source", "identify", "infer", "rows_of"]
+
+TOLERANCE = 4e-3
+"""Largest residual of a map, as a share of the spread of the rows: half-precision inputs still pass."""
+SIGNATURE_SIDE = 8
+LIKE = 0.85
+"""Smallest correlation between a row and an image, both reduced to 8 x 8, to call it that image."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Preparation:
+    """An affine map of pixels, `pixel * scale + offset`; scalars, or arrays of one row's features."""
+
+    scale: np.ndarray
+    offset: np.ndarray
+
+    def apply(self, images: np.ndarray) -> np.ndarray:
+        """Scaled images: float32, in the shape given."""
+        flat = images.reshape(len(images), -1).astype(np.float32) * self.scale + self.offset
+        return np.asarray(flat, np.float32).reshape(images.shape)
+
+    def like(self, other: Preparation) -> bool:
+        """Whether two maps are the same for all that matters here."""
+        return all(
+            np.allclose(a, b, rtol=1e-3, atol=1e-3 * float(np.abs(a).mean() + 1e-12))
+            for a, b in ((self.scale * np.float32(255), other.scale * np.float32(255)), (self.offset, other.offset))
+        )
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Source:
+    """For each row the image that it shows: an index into training images followed by test images, or -1."""
+
+    images: np.ndarray
+    training: int
+    """How many training images there are; larger indices are test images."""
+
+    @property
+    def from_test(self) -> float:
+        """The share of the recognised rows that are test images."""
+        known = self.images[self.images >= 0]
+        return float((known >= self.training).mean()) if len(known) else 0.0
+
+    @property
+    def recognised(self) -> float:
+        """The share of rows that are images of this data set at all."""
+        return float((self.images >= 0).mean())
+
+
+def rows_of(array: ArrayView) -> tuple[np.ndarray, np.ndarray] | None:
+    """The kept rows of an array, flattened to float64 (kept, features), and their positions."""
+    if array.data is not None and array.ndim >= 2 and len(array):
+        return array.data.reshape(len(array), -1).astype(np.float64), np.arange(len(array))
+    if array.summary is not None:
+        sample = array.summary.sample
+        return sample.reshape(len(sample), -1).astype(np.float64), array.summary.positions
+    return None
+
+
+def infer(rows: np.ndarray, images: np.ndarray) -> Preparation | None:
+    """The affine map that makes these rows of these images, or None where no such map does.
+
+    rows: (n, features) as prepared; images: (n, ...) uint8, the same pictures. A single map is tried first,
+    as a feature that never varies in the sample has no slope of its own.
+    """
+    pixels = images.reshape(len(images), -1).astype(np.float64)
+    if rows.shape != pixels.shape or len(rows) < 2 or not np.isfinite(rows).all():
+        return None
+    spread = float(rows.std())
+    if spread == 0:
+        return None
+    for axis in (None, 0):
+        known, held = slice(0, None, 2), slice(1, None, 2)
+        scale, offset = _regress(pixels[known], rows[known], axis)
+        residual = np.abs(pixels[held] * scale + offset - rows[held])
+        if axis == 0:
+            # A feature with few different values in half a sample has a poor slope: leave those to the rest.
+            residual = residual[:, pixels[known].std(axis=0) > 1]
+        if residual.size and float(np.quantile(residual, 0.999)) <= TOLERANCE * spread and np.abs(scale).max() > 0:
+            scale, offset = _regress(pixels, rows, axis)
+            return Preparation(scale=np.asarray(scale, np.float32), offset=np.asarray(offset, np.float32))
+    return None
+
+
+def _regress(pixels: np.ndarray, rows: np.ndarray, axis: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Least squares for `pixels * scale + offset = rows`, over everything or per feature."""
+    mean_pixels, mean_rows = pixels.mean(axis=axis), rows.mean(axis=axis)
+    variance = ((pixels - mean_pixels) ** 2).mean(axis=axis)
+    covariance = ((pixels - mean_pixels) * (rows - mean_rows)).mean(axis=axis)
+    scale = np.divide(covariance, variance, out=np.zeros_like(covariance), where=variance > 0)
+    return scale, mean_rows - scale * mean_pixels
+
+
+def identify(rows: np.ndarray, dataset: DataSet) -> Source:
+    """Which images of the data set these rows show, whatever their affine preparation.
+
+    rows: (n, features). Compares rows and images reduced to 8 x 8 pixels, without mean and spread.
+    """
+    signatures = _signatures(dataset)
+    shape = dataset.x_train.shape[1:]
+    if rows.ndim != 2 or rows.shape[1] != int(np.prod(shape)) or not np.isfinite(rows).all():
+        return Source(images=np.full(len(rows), -1), training=len(dataset.x_train))
+    likeness = _signature(rows.reshape(-1, *shape)) @ signatures.T
+    best = likeness.argmax(axis=1)
+    best[likeness[np.arange(len(rows)), best] < LIKE] = -1
+    return Source(images=best, training=len(dataset.x_train))
+
+
+@functools.lru_cache(maxsize=2)
+def _signatures(dataset: DataSet) -> np.ndarray:
+    blocks = [
+        _signature(images[start : start + 5000])
+        for images in (dataset.x_train, dataset.x_test)
+        for start in range(0, len(images), 5000)
+    ]
+    return np.concatenate(blocks)
+
+
+def _signature(images: np.ndarray) -> np.ndarray:
+    """float32 (n, features): pictures averaged over tiles, centred, of unit length."""
+    count, height, width = images.shape[:3]
+    tall, wide = height // SIGNATURE_SIDE, width // SIGNATURE_SIDE
+    cut = images[:, : tall * SIGNATURE_SIDE, : wide * SIGNATURE_SIDE].astype(np.float32)
+    tiles = cut.reshape(count, SIGNATURE_SIDE, tall, SIGNATURE_SIDE, wide, -1).mean(axis=(2, 4)).reshape(count, -1)
+    tiles -= tiles.mean(axis=1, keepdims=True)
+    return tiles / np.maximum(np.linalg.norm(tiles, axis=1, keepdims=True), 1e-12)

@@ -1,0 +1,108 @@
+"""The search for a learning rate: enough rates, the right choice, and figures that were measured."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from autograder.checks.findings import Finding
+from autograder.evidence import Evidence, Fit, Unanswered, describe
+
+__all__ = ["check_choice", "check_measured", "check_rates"]
+
+SLACK = 1e-6
+RATE_TOLERANCE = 1e-3
+LOSS_TOLERANCE = 6e-3
+"""A student may round to two decimals."""
+
+
+def _numbers(results: Any) -> dict[float, float]:
+    """The results as numbers. Raises Unanswered where they are none."""
+    if not isinstance(results, dict):
+        raise Unanswered(f"`lr_results` is {describe(results)}; it should be a dictionary from each rate to its loss.")
+    for rate, loss in results.items():
+        for value in (rate, loss):
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise Unanswered(f"`lr_results` should hold plain numbers; this is {describe(value)}.")
+    return {float(rate): float(loss) for rate, loss in results.items()}
+
+
+def check_rates(results: Any, *, at_least: int, decades: float) -> list[Finding]:
+    """There are enough rates, spread wide enough, each with a finite loss or an explosion."""
+    numbers = _numbers(results)
+    rates = [rate for rate in numbers if rate > 0 and math.isfinite(rate)]
+    if len(rates) < len(numbers):
+        return [Finding(message="A learning rate has to be a positive number.")]
+    if len(rates) < at_least:
+        return [Finding(message=f"`lr_results` holds {len(rates)} learning rates, fewer than the question asks for.")]
+    span = math.log10(max(rates) / min(rates))
+    if span < decades - SLACK:
+        return [Finding(message=f"The learning rates lie within a factor of {max(rates) / min(rates):.3g}. What suits a network may lie further off: spread them wider.")]
+    return _check_plausible(numbers)
+
+
+def _check_plausible(numbers: dict[float, float]) -> list[Finding]:
+    losses = [loss for loss in numbers.values() if math.isfinite(loss)]
+    if not losses:
+        return [Finding(message="No learning rate has a finite loss: every training exploded. Look at the inputs and at the largest rates.")]
+    if any(loss <= 0 for loss in losses):
+        return [Finding(message="A validation loss of zero or less is no cross-entropy. Is it the accuracy?")]
+    return []
+
+
+def check_choice(results: Any, best: Any) -> list[Finding]:
+    """The chosen rate is the one with the lowest loss. A loss that exploded never counts as the lowest."""
+    numbers = _numbers(results)
+    if isinstance(best, bool) or not isinstance(best, (int, float)):
+        raise Unanswered(f"`best_lr` is {describe(best)}, not a number.")
+    finite = {rate: loss for rate, loss in numbers.items() if math.isfinite(loss)}
+    chosen = next((rate for rate in numbers if math.isclose(rate, best, rel_tol=RATE_TOLERANCE)), None)
+    if chosen is None:
+        return [Finding(message=f"`best_lr` is {best:g}, which is not a rate of `lr_results`.")]
+    if finite and numbers[chosen] <= min(finite.values()):
+        return []
+    if finite and numbers[chosen] == max(finite.values()):
+        return [Finding(message=f"`best_lr` is {best:g}, the rate with the highest loss. A loss should be low: which of the two, `min` or `max`?")]
+    return [Finding(message=f"`best_lr` is {best:g}, but another rate of `lr_results` has a lower loss.")]
+
+
+def check_measured(evidence: Evidence, name: str) -> list[Finding]:
+    """Each loss was measured: a training at that rate took place in the notebook and gave that validation loss."""
+    numbers = _numbers(evidence.value(name))
+    if not numbers:
+        return [Finding(message=f"`{name}` is empty.")]
+    for rate, loss in numbers.items():
+        fits = [fit for fit in evidence.fits if _ran_at(fit, rate)]
+        if not fits and not any(_close(rate, e.learning_rate) for e in evidence.evaluations):
+            return [Finding(message=f"No network was trained at the rate {rate:g} when your notebook ran. `{name}` has to be filled by the notebook itself.")]
+        if _measured(evidence, fits, rate, loss):
+            continue
+        if any(_has(fit, "loss", loss) for fit in fits):
+            return [Finding(message=f"For the rate {rate:g}, `{name}` holds the training loss. Compare rates by the validation loss: the training loss rewards learning by heart.")]
+        return [Finding(message=f"For the rate {rate:g}, `{name}` holds {loss:g}, and the training at that rate gave another validation loss. Figures have to come from the trainings of this notebook.")]
+    return []
+
+
+def _ran_at(fit: Fit, rate: float) -> bool:
+    return _close(rate, fit.compilation.learning_rate if fit.compilation else None)
+
+
+def _close(rate: float, other: float | None) -> bool:
+    return other is not None and math.isclose(rate, other, rel_tol=RATE_TOLERANCE)
+
+
+def _measured(evidence: Evidence, fits: list[Fit], rate: float, loss: float) -> bool:
+    if any(_has(fit, "val_loss", loss) for fit in fits):
+        return True
+    results = [e.results for e in evidence.evaluations if _close(rate, e.learning_rate)]
+    return any(_equal(value, loss) for values in results for value in values[:1])
+
+
+def _has(fit: Fit, metric: str, value: float) -> bool:
+    return any(_equal(entry, value) for entry in fit.history.get(metric, []))
+
+
+def _equal(one: float, other: float) -> bool:
+    if not (math.isfinite(one) and math.isfinite(other)):
+        return not math.isfinite(one) and not math.isfinite(other)
+    return abs(one - other) <= LOSS_TOLERANCE * max(1.0, abs(one))

@@ -1,0 +1,23 @@
+"""Where a hidden test gets its evidence: from the judge, or from a live notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from autograder.evidence import Environment, Evidence
+
+__all__ = ["evidence_of"]
+
+
+def evidence_of(env: Mapping[str, Any]) -> Evidence:
+    """The evidence behind a test's `env`.
+
+    The judge's own `env` carries it. A live notebook (plain `otter run`, or an instructor trying a test) is
+    described on the spot, by the code that describes it in the room.
+    """
+    if isinstance(env, Environment):
+        return env.evidence
+    from autograder.live import evidence_of_notebook
+
+    return evidence_of_notebook(env)

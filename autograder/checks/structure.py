@@ -1,0 +1,226 @@
+"""What a network is: its graph and initialisers, compared with what a question asks for.
+
+A student's process says what its model is; two things must agree with that claim. The graph with the
+weights must give the outputs that the model gave for fixed inputs, and weights that were just initialised
+must be spread as their initialiser would spread them. So any spelling of the right network passes, and a
+patched `get_config` does not make another network right.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import attrs
+import numpy as np
+
+from autograder.checks.findings import Finding
+from autograder.evidence import ModelView, Unanswered
+from autograder.networks.functions import ACTIVATIONS
+from autograder.networks.graph import parse
+from autograder.networks.inference import WeightsDoNotFit, forward
+from autograder.networks.records import Graph, Node, UnsupportedModel
+from autograder.networks.stack import Block, Stack, layers_in_order
+
+__all__ = [
+    "check_activations",
+    "check_hidden_layers",
+    "check_initialisers",
+    "check_input",
+    "check_output",
+    "graph_of",
+    "stack_of",
+]
+
+ACTIVATION_GRID = np.linspace(-4, 4, 33, dtype=np.float32)
+"""The inputs at which the room records activation functions (`autograder.room.models`)."""
+GRID_TOLERANCE = 1e-4
+OUTPUT_TOLERANCE = 2e-3
+SPREAD_TOLERANCE = 0.08
+"""Relative error allowed in the spread of freshly drawn weights; 10,000 of them stray by 0.7 %."""
+FEWEST_WEIGHTS = 2_000
+"""Matrices smaller than this say too little about their spread."""
+_NAMES = {"he": "He", "glorot": "Glorot", "lecun": "LeCun"}
+
+
+@functools.lru_cache(maxsize=16)
+def graph_of(model: ModelView) -> Graph:
+    """The canonical graph of a model, checked against its outputs. Raises Unanswered."""
+    if model.problem:
+        raise Unanswered(f"The model cannot be read: {model.problem}")
+    try:
+        graph = _with_known_functions(parse(model.config), model)
+        if model.outputs is not None:
+            _require_outputs(graph, model)
+    except (UnsupportedModel, WeightsDoNotFit) as problem:
+        raise Unanswered(f"The model cannot be judged: {problem.what}.") from problem
+    return graph
+
+
+def _with_known_functions(graph: Graph, model: ModelView) -> Graph:
+    """Replace activation functions of the student's own by the known ones that they equal."""
+    nodes = tuple(_known(node, model) if node.kind == "custom" else node for node in graph.nodes)
+    return attrs.evolve(graph, nodes=nodes)
+
+
+def _known(node: Node, model: ModelView) -> Node:
+    values = model.activations.get(node.name)
+    if values is None or values.shape != ACTIVATION_GRID.shape:
+        return node
+    for name in ("elu", "selu", "relu", "tanh", "sigmoid", "softplus", "silu", "gelu", "softmax"):
+        settings = {"function": name, "alpha": 1.0, "axis": -1, "max_value": None, "threshold": 0.0}
+        settings |= {"negative_slope": 0.0, "approximate": False}
+        expected = ACTIVATIONS[name](ACTIVATION_GRID[None].copy(), settings)[0]
+        if np.abs(values - expected).max() < GRID_TOLERANCE:
+            return attrs.evolve(node, kind="activation", settings=tuple(settings.items()))
+    return node
+
+
+def _require_outputs(graph: Graph, model: ModelView) -> None:
+    shape = graph.input_shape
+    given = np.random.default_rng(0).random((len(model.outputs), *shape), dtype=np.float32)  # type: ignore[arg-type]
+    computed = forward(graph, model.weights, given)
+    if computed.shape != model.outputs.shape or not np.allclose(computed, model.outputs, rtol=1e-2, atol=OUTPUT_TOLERANCE, equal_nan=True):  # type: ignore[union-attr]
+        raise Unanswered(
+            "What the model computes is not what its layers say. Has something changed how its layers are called, "
+            "or what they say about themselves?"
+        )
+
+
+def stack_of(model: ModelView) -> Stack:
+    """The model as a chain of dense layers. Raises Unanswered where it is none."""
+    stack = layers_in_order(graph_of(model))
+    if stack is None:
+        raise Unanswered("The model is not one chain of layers from one input to one output.")
+    if not stack.blocks:
+        raise Unanswered("The model has no dense layer.")
+    return stack
+
+
+def check_input(model: ModelView, *, shape: tuple[int, ...]) -> list[Finding]:
+    """The model takes inputs of that shape, and nothing but scaling and flattening comes before the first dense layer."""
+    stack = stack_of(model)
+    if stack.input_shape != shape:
+        return [Finding(message=f"Your model takes inputs of shape {stack.input_shape}; a picture has another shape.", where="input")]
+    findings = []
+    for node in stack.preprocessing:
+        if node.kind not in ("flatten", "reshape", "rescaling", "normalization"):
+            message = (
+                f"Ahead of the first hidden layer stands {_article(node)} (`{node.name}`). Only flattening and scaling of "
+                "the pixels belong there."
+            )
+            findings.append(Finding(message=message, where=node.name))
+    return findings
+
+
+def _article(node: Node) -> str:
+    word = node.kind.replace("_", " ")
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word} layer"
+
+
+def _splits_off_output(stack: Stack) -> tuple[tuple[Block, ...], Block | None]:
+    """Hidden blocks and output block. A last block that is like the one before it is a hidden one."""
+    if len(stack.blocks) >= 2:
+        last, before = stack.blocks[-1], stack.blocks[-2]
+        if last.units == before.units and last.activation == before.activation and last.activation != "softmax":
+            return stack.blocks, None
+    return stack.blocks[:-1], stack.blocks[-1]
+
+
+def check_hidden_layers(model: ModelView, *, count: int, units: int) -> list[Finding]:
+    """The model has that many hidden dense layers of that many units."""
+    hidden, _ = _splits_off_output(stack_of(model))
+    findings = []
+    if len(hidden) != count:
+        message = (
+            f"Your model has {len(hidden)} hidden dense layers (the output layer does not count as hidden). Compare that "
+            "with the question, and look at the loop that makes them."
+        )
+        findings.append(Finding(message=message))
+    odd = [(number, block) for number, block in enumerate(hidden, start=1) if block.units != units]
+    if odd:
+        number, block = odd[0]
+        findings.append(
+            Finding(message=f"Hidden layer {number} has {block.units} units, which is not what was asked for.", where=block.dense.name)
+        )
+    extra = [(number, node) for number, block in enumerate(hidden, start=1) for node in block.after if node.kind != "activation"]
+    if extra:
+        number, node = extra[0]
+        message = f"After hidden layer {number} stands {_article(node)} (`{node.name}`); this network has dense layers only."
+        findings.append(Finding(message=message, where=node.name))
+    return findings
+
+
+def check_activations(model: ModelView, function: str) -> list[Finding]:
+    """Every hidden layer is followed by that activation, once."""
+    hidden, _ = _splits_off_output(stack_of(model))
+    for number, block in enumerate(hidden, start=1):
+        if len(block.activations) == 1 and block.activation == function and block.activations[0].get("alpha", 1.0) == 1.0:
+            continue
+        where = block.dense.name
+        if not block.activations:
+            message = (
+                f"Hidden layer {number} has no activation. Without one, two layers in a row compute no more than a single one."
+            )
+        elif len(block.activations) > 1:
+            message = f"Hidden layer {number} is followed by more than one activation: {block.describe_activation()}."
+        else:
+            message = f"Hidden layer {number} uses {block.describe_activation()}, which is not the activation asked for."
+        return [Finding(message=message, where=where)]
+    return []
+
+
+def check_initialisers(model: ModelView, family: str) -> list[Finding]:
+    """Every hidden layer's kernel starts from that family of initialisers, normal or uniform.
+
+    Judged by the weights of a model that was just built: their standard deviation is sqrt(2 / fan_in) for He
+    (He et al. 2015, arXiv:1502.01852, equation 10), sqrt(1 / fan_in) for LeCun, sqrt(2 / (fan_in + fan_out))
+    for Glorot; layers too small for that are taken by what they say.
+    """
+    hidden, _ = _splits_off_output(stack_of(model))
+    for number, block in enumerate(hidden, start=1):
+        if not _starts_from(model, block, family):
+            message = (
+                f"Hidden layer {number} starts from {block.initialiser.describe()}"
+                f"{_measured_spread(model, block)}. With twenty layers, a spread that does not fit the activation shrinks or "
+                "blows up the signal."
+            )
+            return [Finding(message=message, where=block.dense.name)]
+    return []
+
+
+def _starts_from(model: ModelView, block: Block, family: str) -> bool:
+    kernel = _kernel(model, block)
+    if kernel is None or kernel.size < FEWEST_WEIGHTS:
+        return block.initialiser.family == family
+    inputs, outputs = kernel.shape
+    variance = {"he": 2 / inputs, "lecun": 1 / inputs, "glorot": 2 / (inputs + outputs)}[family]
+    spread, wanted = float(kernel.std()), variance**0.5
+    centred = abs(float(kernel.mean())) < 0.1 * wanted
+    return centred and abs(spread / wanted - 1) < SPREAD_TOLERANCE
+
+
+def _measured_spread(model: ModelView, block: Block) -> str:
+    kernel = _kernel(model, block)
+    return "" if kernel is None else f" (its weights have a standard deviation of {float(kernel.std()):.3g})"
+
+
+def _kernel(model: ModelView, block: Block) -> np.ndarray | None:
+    arrays = model.weights.get(block.dense.name) or [None]
+    kernel = arrays[0]
+    return kernel if kernel is not None and kernel.ndim == 2 else None
+
+
+def check_output(model: ModelView, *, units: int, activation: str) -> list[Finding]:
+    """The last layer is dense, with that many units and that activation."""
+    _, output = _splits_off_output(stack_of(model))
+    if output is None:
+        return [Finding(message="The output layer is missing: your model ends with a hidden layer, so it gives no probability per class.")]
+    findings = []
+    if output.units != units:
+        findings.append(
+            Finding(message=f"The output layer has {output.units} units; it needs one for each class.", where=output.dense.name)
+        )
+    if output.activation != activation or any(node.kind != "activation" for node in output.after):
+        message = f"The output layer has {output.describe_activation()}: its values are not probabilities that sum to one."
+        findings.append(Finding(message=message, where=output.dense.name))
+    return findings

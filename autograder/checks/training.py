@@ -1,0 +1,146 @@
+"""How training went: stopped early, best epoch kept, history and weights of one training.
+
+Two sources speak of it: the call of `fit` that the room saw, and the history and weights that were
+submitted. A training that was loaded from files leaves the second only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from autograder.checks.accuracy import VALID, reached
+from autograder.checks.findings import Finding
+from autograder.checks.splits import as_asked
+from autograder.evidence import Callback, Evidence, Fit, Unanswered
+
+__all__ = ["check_best_kept", "check_early_stopping", "check_history_belongs"]
+
+LOSS_TOLERANCE = 0.01
+ACCURACY_TOLERANCE = 0.005
+_KERAS_CALLBACKS = {
+    "BackupAndRestore", "CSVLogger", "EarlyStopping", "LambdaCallback", "LearningRateScheduler", "ModelCheckpoint",
+    "ProgbarLogger", "ReduceLROnPlateau", "RemoteMonitor", "SwapEMAWeights", "TensorBoard", "TerminateOnNaN",
+}  # fmt: skip
+History = Mapping[str, list[float]]
+
+
+def _trainings(evidence: Evidence, after: str) -> list[Fit]:
+    """The calls of `fit` of the question: those after the question before it was completed, else all."""
+    later = [fit for fit in evidence.fits if after in fit.after]
+    return later or list(evidence.fits)
+
+
+def _stoppers(fits: list[Fit]) -> list[Callback]:
+    return [callback for fit in fits for callback in fit.callbacks if "EarlyStopping" in callback.bases]
+
+
+def _own(fits: list[Fit]) -> list[Callback]:
+    """Callbacks of the student's own, which may do anything."""
+    return [callback for fit in fits for callback in fit.callbacks if not _KERAS_CALLBACKS & set(callback.bases)]
+
+
+def check_early_stopping(evidence: Evidence, name: str, *, monitor: str, after: str = "q4") -> list[Finding]:
+    """Training stops early on that quantity, with a patience."""
+    fits = _trainings(evidence, after)
+    stoppers = _stoppers(fits)
+    history = evidence.saved_history(name)
+    if not stoppers and (not fits or _own(fits)):
+        return [] if history is not None and _went_past_its_best(history, monitor) else [_no_stopping(bool(fits))]
+    if not stoppers:
+        return [_no_stopping(True)]
+    settings = [stopper.settings for stopper in stoppers]
+    watched = [setting for setting in settings if setting.get("monitor", monitor) == monitor]
+    if not watched:
+        seen = settings[0].get("monitor")
+        return [Finding(message=f"Early stopping watches `{seen}`, which is not what the question asks to watch.")]
+    if not any(_patience(setting) > 0 for setting in watched):
+        return [Finding(message="Early stopping has no patience: it gives up after the first epoch that is no better, and these losses are bumpy.")]
+    return []
+
+
+def _patience(setting: Mapping[str, object]) -> float:
+    value = setting.get("patience", 0)
+    return float(value) if isinstance(value, (int, float)) else 0.0
+
+
+def _no_stopping(seen: bool) -> Finding:
+    if seen:
+        return Finding(message="The training in your notebook has no early stopping among its callbacks: it goes on after the network has begun to learn by heart.")
+    return Finding(message="Your notebook shows no training, and no history was submitted that would show when it stopped.")
+
+
+def _went_past_its_best(history: History, monitor: str) -> bool:
+    losses = history.get(monitor, [])
+    return len(losses) > 1 and int(np.nanargmin(losses)) < len(losses) - 1
+
+
+def check_best_kept(evidence: Evidence, name: str, *, after: str = "q4") -> list[Finding]:
+    """The weights of the best epoch are kept, not those of the last."""
+    fits = _trainings(evidence, after)
+    if fits and not _own(fits) and not any(_keeps_best(callback) for fit in fits for callback in fit.callbacks):
+        return [Finding(message="When training stops, the weights are those of the last epoch, some epochs past the best one. Neither early stopping nor a checkpoint brings the best ones back.")]
+    history = evidence.saved_history(name)
+    epoch = _epoch_of_file(evidence, name, history)
+    if history is None:
+        return [] if fits else [Finding(message=f"No `{name}.history.json` was submitted, and the notebook shows no training: nothing tells which epoch was kept.")]
+    if epoch is None or epoch in _best_epochs(history):
+        return []
+    return [Finding(message=f"The weights in `{name}.keras` are those of epoch {epoch + 1} of {len(history['val_loss'])}, which is not the epoch with the lowest validation loss.")]
+
+
+def _keeps_best(callback: Callback) -> bool:
+    if "EarlyStopping" in callback.bases:
+        return callback.settings.get("restore_best_weights") is True
+    if "ModelCheckpoint" in callback.bases:
+        return callback.settings.get("save_best_only") is True
+    return False
+
+
+def _best_epochs(history: History) -> set[int]:
+    """The epochs that count as the best one: lowest validation loss, or highest validation accuracy for a checkpoint by that."""
+    losses = np.asarray(history["val_loss"], float)
+    best = {int(epoch) for epoch in np.flatnonzero(losses <= np.nanmin(losses) + LOSS_TOLERANCE / 2)}
+    accuracies = np.asarray(history.get("val_accuracy", []), float)
+    if len(accuracies) == len(losses) and np.isfinite(accuracies).any():
+        best |= {int(epoch) for epoch in np.flatnonzero(accuracies == np.nanmax(accuracies))}
+    return best
+
+
+def _epoch_of_file(evidence: Evidence, name: str, history: History | None) -> int | None:
+    """The epoch whose validation figures the submitted weights have; None where it cannot be told.
+
+    It cannot be told without both files, nor where the student's validation set is another one.
+    """
+    if history is None or not history.get("val_loss") or not as_asked(evidence, valid=VALID):
+        return None
+    try:
+        result = reached(evidence, name).validation
+    except Unanswered:
+        return None
+    distances = np.abs(np.asarray(history["val_loss"], float) - result.loss)
+    distances[~np.isfinite(distances)] = np.inf
+    accuracies = history.get("val_accuracy")
+    if accuracies is not None and len(accuracies) == len(distances):
+        distances += np.abs(np.asarray(accuracies, float) - result.accuracy)
+    epoch = int(distances.argmin())
+    return epoch if distances[epoch] <= LOSS_TOLERANCE * max(1.0, result.loss) + ACCURACY_TOLERANCE else None
+
+
+def check_history_belongs(evidence: Evidence, name: str) -> list[Finding]:
+    """The submitted weights have the validation figures of one epoch of the submitted history."""
+    reached(evidence, name)
+    history = evidence.saved_history(name)
+    if history is None:
+        return [Finding(message=f"No `{name}.history.json` was submitted, or it cannot be read: there is no curve to compare the network with.")]
+    if not history.get("val_loss"):
+        return [Finding(message=f"`{name}.history.json` has no validation loss: give `fit` the validation set.")]
+    if not as_asked(evidence, valid=VALID) or _epoch_of_file(evidence, name, history) is not None:
+        return []
+    result = reached(evidence, name).validation
+    message = (
+        f"`{name}.keras` has a validation loss of {result.loss:.3f}, and no epoch of `{name}.history.json` has that loss and "
+        "its accuracy. Save both right after one and the same training."
+    )
+    return [Finding(message=message, where=f"{name}.history.json")]
