@@ -130,4 +130,4 @@ ACTIVATIONS: dict[str, Callable[[Floats, Settings], Floats]] = {
     "softmax": lambda x, settings: softmax(x, settings["axis"]),
     "log_softmax": lambda x, settings: log_softmax(x, settings["axis"]),
 }
-"""By name; the second argument holds the parameters (see `activations`). PReLU has weights, so is not here."""
+"""By name; the second argument is the parameters (see `activations`). PReLU has weights and is not here."""

@@ -41,16 +41,24 @@ def parse(config: object) -> Graph:
     outputs = builder.place_model(model.data, _Inside(), None)
     if len(set(outputs)) != len(outputs) or not outputs:
         raise UnsupportedModel("the model has no output, or one output twice")
-    return _only_used(Graph(inputs=tuple(builder.inputs), nodes=tuple(builder.nodes), outputs=outputs))
+    return _in_canonical_order(
+        Graph(inputs=tuple(builder.inputs), nodes=tuple(builder.nodes), outputs=outputs)
+    )
 
 
-def _only_used(graph: Graph) -> Graph:
-    """The same graph without nodes that no output depends on, such as unused heads of a model taken apart."""
-    used = set(graph.outputs) | {entry.node for entry in graph.inputs}
-    for at in range(len(graph.nodes) - 1, -1, -1):
-        if at in used:
-            used.update(graph.nodes[at].inbound)
-    new = {old: at for at, old in enumerate(sorted(used))}
+def _in_canonical_order(graph: Graph) -> Graph:
+    """The same graph in an order that only its connections decide: inputs, then what each output depends on.
+
+    What no output depends on, such as an unused head of a model taken apart, is left out.
+    """
+    new = {entry.node: at for at, entry in enumerate(graph.inputs)}
+    pending = list(reversed(graph.outputs))
+    while pending:
+        missing = [at for at in graph.nodes[pending[-1]].inbound if at not in new]
+        if missing:
+            pending.extend(reversed(missing))
+        else:
+            new.setdefault(pending.pop(), len(new))
     return Graph(
         inputs=tuple(attrs.evolve(entry, node=new[entry.node]) for entry in graph.inputs),
         nodes=tuple(

@@ -97,8 +97,8 @@ def accuracy_and_loss(
     """How good a classifier is, in one pass.
 
     labels: whole numbers, (n,) or (n, 1). With one output per class the loss is what Keras's
-    SparseCategoricalCrossentropy reports: log-softmax of the values that enter a final softmax, otherwise the
-    logarithm of the outputs clipped to [1e-7, 1 - 1e-7] and normalised. With a single output it is binary
+    SparseCategoricalCrossentropy reports: log-softmax of what enters a final softmax or sigmoid, otherwise of
+    the logarithm of the outputs clipped to [1e-7, 1 - 1e-7]. With a single output it is binary
     cross-entropy, and the class is output > 0.5. A row whose outputs are not finite counts as wrong.
     Raises as `forward` does, and ValueError for labels outside of the classes or no labels at all.
     """
@@ -108,32 +108,44 @@ def accuracy_and_loss(
         raise UnsupportedModel(f"its output has shape {shape}, not one value per class")
     if truth.dtype.kind not in "iu" or not truth.size or truth.min() < 0 or truth.max() >= max(classes, 2):
         raise ValueError(f"labels must be whole numbers from 0 to {max(classes, 2) - 1}, at least one")
-    last = graph.nodes[graph.outputs[0]]
-    from_logits = last.kind == "activation" and last["function"] == "softmax" and classes > 1
-    wanted = last.inbound[0] if from_logits else graph.outputs[0]
+    answer = graph.outputs[0]
+    scores = _scores_of(graph, answer)
     right, loss, start = 0, 0.0, 0
-    for (outputs,) in _outputs(
-        graph, weights, x, (wanted,), batch=batch, rows=truth.size, passthrough=passthrough
+    for outputs, values in _outputs(
+        graph, weights, x, (answer, scores), batch=batch, rows=truth.size, passthrough=passthrough
     ):
         block = truth[start : start + len(outputs)]
         start += len(outputs)
         finite = np.isfinite(outputs).all(axis=1)
         chosen = outputs[:, 0] > 0.5 if classes == 1 else outputs.argmax(axis=1)
         right += int(np.count_nonzero((chosen == block) & finite))
-        loss += float(_losses(outputs, block, from_logits=from_logits).sum(dtype=np.float64))
+        loss += float(_losses(values, block, scores=scores != answer).sum(dtype=np.float64))
     return Evaluation(accuracy=right / truth.size, loss=loss / truth.size, n=int(truth.size))
 
 
-def _losses(outputs: Floats, truth: Array, *, from_logits: bool) -> Floats:
-    """Cross-entropy of each row: float32, (rows,)."""
-    if not from_logits:
-        outputs = np.clip(outputs, _EPSILON, 1 - _EPSILON)
-        if outputs.shape[1] == 1:
-            likelihood = np.where(truth == 1, outputs[:, 0], 1 - outputs[:, 0])
-            return -np.log(likelihood, dtype=np.float32)
-        outputs = np.log(outputs)
+def _scores_of(graph: Graph, answer: int) -> int:
+    """The node whose values enter the final softmax or sigmoid; the answer itself where there is none.
+
+    Keras computes a loss from these, so that it does not end where float32 probabilities do.
+    """
+    last = graph.nodes[answer]
+    names = ("sigmoid",) if last.shape == (1,) else ("softmax", "sigmoid")
+    return last.inbound[0] if last.kind == "activation" and last["function"] in names else answer
+
+
+def _losses(values: Floats, truth: Array, *, scores: bool) -> Floats:
+    """Cross-entropy of each row, float32 (rows,), from scores of any size or else from probabilities."""
     with np.errstate(all="ignore"):
-        return -log_softmax(outputs.copy())[np.arange(len(truth)), truth]
+        if not scores:
+            values = np.clip(values, _EPSILON, 1 - _EPSILON)
+        if values.shape[1] > 1:
+            logarithms = log_softmax(values.copy() if scores else np.log(values))
+            return -logarithms[np.arange(len(truth)), truth]
+        z = values[:, 0] if scores else np.log(values[:, 0] / (1 - values[:, 0]))
+        # log(1 + exp(z)) - z * truth, without overflow.
+        softplus = np.maximum(z, np.float32(0)) + np.log1p(np.exp(-np.abs(z)))
+        result: Floats = softplus - z * truth.astype(np.float32)
+        return result
 
 
 def _outputs(

@@ -91,7 +91,7 @@ def layers_in_order(graph: Graph) -> Stack | None:
     if any(node.inbound != ((at - 1,) if at else ()) for at, node in enumerate(nodes)):
         return None
     starts = [at for at, node in enumerate(nodes) if node.kind == "dense"]
-    ends = [*starts[1:], len(nodes)]
+    ends = [*starts[1:], len(nodes)] if starts else []
     return Stack(
         input_shape=graph.input_shape,
         preprocessing=nodes[1 : starts[0] if starts else len(nodes)],
