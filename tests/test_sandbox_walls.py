@@ -43,7 +43,8 @@ print(client.recv(5).decode())
 WRITING = """
 import json, os
 written = []
-for folder in ("/", "/usr", "/etc", "/room", *(os.environ["ROOM_" + n] for n in ("SUBMISSION", "KIT", "DATA"))):
+own = [os.environ["ROOM_" + name] for name in ("SUBMISSION", "KIT", "DATA")]
+for folder in ("/", "/usr", "/etc", "/room", *own):
     try:
         open(os.path.join(folder, "written"), "w").close()
         written.append(folder)
@@ -61,8 +62,8 @@ try:
     became = "root"
 except OSError:
     became = "nobody else"
-facts = [os.getuid(), os.getgid(), os.getgroups(), int(status["CapEff"], 16), int(status["NoNewPrivs"]), became]
-print(json.dumps(facts))
+rights = [int(status["CapEff"], 16), int(status["NoNewPrivs"]), became]
+print(json.dumps([os.getuid(), os.getgid(), os.getgroups(), *rights]))
 """
 
 ALL_ENVIRONMENTS = """
@@ -109,7 +110,7 @@ def planted():
 
 
 def test_no_network(walled, tmp_path):
-    """A listener on the host's loopback is out of reach, and there is no interface but the job's own loopback."""
+    """A listener on the host's loopback is out of reach; the job has its own and no other interface."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         ran = run(walled, make_job(tmp_path, CONNECTING.format(port=server.getsockname()[1])))
 
@@ -197,9 +198,10 @@ def test_killing_the_batch_leaves_nothing_running(tmp_path, name):
     starter = (
         f"import sys; sys.path[:0] = [{str(PROJECT)!r}, {str(PROJECT / 'tests')!r}]\n"
         "from pathlib import Path\n"
-        "import sandbox_jobs, tempfile\n"
+        "import sandbox_jobs\n"
         f"folder = Path({str(tmp_path)!r})\n"
-        "job = sandbox_jobs.make_job(folder / 'again', (folder / 'kit/autograder/room/__main__.py').read_text())\n"
+        "code = (folder / 'kit/autograder/room/__main__.py').read_text()\n"
+        "job = sandbox_jobs.make_job(folder / 'again', code)\n"
         f"sandbox_jobs.run(sandbox_jobs.make_sandbox({name!r}), job)\n"
     )
     batch = subprocess.Popen([sys.executable, "-c", starter])

@@ -33,7 +33,7 @@ def engine_version() -> tuple[str, str]:
     except FileNotFoundError:
         return "", "there is no `docker` command"
     except subprocess.TimeoutExpired:
-        return "", f"the engine did not answer within {_PROBE_SECONDS:.0f} seconds"
+        return "", f"the engine did not answer within {_PROBE_SECONDS:g} seconds"
     except subprocess.CalledProcessError as error:
         return "", _last_line(error.stderr) or "the engine does not answer"
     return done.strip(), ""
@@ -62,7 +62,7 @@ class DockerSandbox:
         except subprocess.CalledProcessError:
             return f"the image {self.image} is not there (run `autograder image`)"
         except subprocess.TimeoutExpired:
-            return f"the engine did not answer within {_PROBE_SECONDS:.0f} seconds"
+            return f"the engine did not answer within {_PROBE_SECONDS:g} seconds"
         return None
 
     def identity(self) -> str:
@@ -190,7 +190,7 @@ def _engine_faults(about: str) -> Iterator[None]:
         ) from error
     except subprocess.TimeoutExpired as error:
         raise MachineFault(
-            f"the Docker engine did not answer within {error.timeout:.0f} seconds",
+            f"the Docker engine did not answer within {error.timeout:g} seconds",
             submission=about,
             hint=hint,
         ) from error

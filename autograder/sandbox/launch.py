@@ -22,6 +22,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from typing import Any
 __all__ = ["main"]
 
 _PR_SET_CHILD_SUBREAPER = 36
+_ROUNDS = 500
+_PAUSE_SECONDS = 0.01
 
 
 def main(arguments: list[str]) -> None:
@@ -73,16 +76,18 @@ def _wait_for_the_end_of_input(job: subprocess.Popen[bytes]) -> None:
 
 def _kill_the_rest(group: int) -> None:
     # The number of rounds is bounded: whoever forks faster than we kill wins, here.
-    for _ in range(1000):
+    for _ in range(_ROUNDS):
         with suppress(OSError):
             os.killpg(group, signal.SIGKILL)
         for child in _children():
             with suppress(OSError):
                 os.kill(child, signal.SIGKILL)
         try:
-            os.waitpid(-1, 0)
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         except ChildProcessError:
             return
+        time.sleep(_PAUSE_SECONDS)
 
 
 def _children() -> list[int]:

@@ -7,7 +7,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from autograder.sandbox.contract import Ending, Job
 from autograder.sandbox.environment import Places, command_of, environment_of
@@ -73,5 +76,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(_END_SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()
+        for one in (*psutil.Process(process.pid).children(recursive=True), process):
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
         process.wait()
