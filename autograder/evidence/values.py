@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -166,7 +165,7 @@ def view(record: Any, arrays: Arrays, depth: int = 0) -> Any:
     if kind == "array":
         return _array(record, arrays)
     if kind == "history":
-        return HistoryView(history=MappingProxyType(_history(record.get("history"))))
+        return HistoryView(history=_history(record.get("history")))
     if kind == "model":
         return model_view(record, arrays)
     if kind == "function":

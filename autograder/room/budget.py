@@ -22,9 +22,10 @@ from autograder.room.models import describe_compilation
 __all__ = ["Budget"]
 
 EPOCHS = 2
-STEPS = 3
-MANY_CALLS = 24
-"""From this call of `fit` on, one epoch of one step has to do."""
+FIRST_CALLS, FIRST_STEPS = 2, 3
+"""The first calls of `fit` take so many steps an epoch; later ones one: a search calls it many times over."""
+MANY_CALLS = 40
+"""From this call of `fit` on, one epoch has to do."""
 MAX_RECORDS = 200
 BATCH_ROWS = 512
 SAMPLE = 32
@@ -150,7 +151,8 @@ class Budget:
         return None if data is None else self.recorder.value(np.asarray(data)[chosen])
 
     def _shrink(self, settings: dict[str, Any]) -> None:
-        epochs, steps = (EPOCHS, STEPS) if self._calls <= MANY_CALLS else (1, 1)
+        epochs = EPOCHS if self._calls <= MANY_CALLS else 1
+        steps = FIRST_STEPS if self._calls <= FIRST_CALLS else 1
         first = settings["initial_epoch"] or 0
         settings["epochs"] = min(settings["epochs"], first + epochs)
         batch = min(settings["batch_size"] or 32, BATCH_ROWS)
@@ -171,6 +173,7 @@ class Budget:
             settings["validation_data"] = validation.take(1)
         elif isinstance(validation, (list, tuple)):
             settings["validation_data"] = tuple(_first(part, rows) for part in validation)
+            settings["validation_batch_size"] = rows
         if settings["validation_steps"]:
             settings["validation_steps"] = 1
 

@@ -204,10 +204,21 @@ def _probe_names(path: Path) -> list[str]:
     return [node.name for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
 
 
+def _copy(source: Path, target: Path) -> None:
+    """Copy files and folders, but not their modes and times: neither folder is this user's to change."""
+    for path in source.rglob("*"):
+        copy = target / path.relative_to(source)
+        if path.is_dir():
+            copy.mkdir(exist_ok=True)
+        else:
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, copy)
+
+
 def main() -> int:
     """Run the notebook stage in the current scratch folder."""
     job = RoomJob.from_environment()
     os.environ["DNNLAB_DATA"] = os.environ["ROOM_DATA"]
     os.environ["JUPYTER_PATH"] = str(job.kit / "jupyter")
-    shutil.copytree(job.submission, job.work, dirs_exist_ok=True)
+    _copy(job.submission, job.work)
     return asyncio.run(_Run(job).run())
