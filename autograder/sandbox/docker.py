@@ -84,6 +84,8 @@ class DockerSandbox:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                # Ctrl-C is for the batch, which ends its jobs; the client would pass it on to student code.
+                start_new_session=True,
             )
             killer: list[subprocess.Popen[bytes]] = []
             try:
