@@ -53,7 +53,7 @@ def weights_of(model, path=""):
         if hasattr(layer, "layers"):
             found |= weights_of(layer, f"{path}{layer.name}/")
         else:
-            found[path + layer.name] = [np.asarray(variable) for variable in layer.variables]
+            found[path + layer.name] = [variable.numpy() for variable in layer.variables]
     return found
 
 
@@ -63,7 +63,7 @@ def randomised(model, seed=0):
     for variable in model.variables:
         if str(variable.dtype) == "float32":
             low = 0.5 if any(part in variable.path for part in ("variance", "gamma")) else -1.0
-            spread = 1.0 / np.sqrt(max(variable.shape[0] if variable.shape else 1, 1))
+            spread = 1.0 / np.sqrt(max((*variable.shape, 1)[0], 1))
             size = 1.0 if low == 0.5 else spread
             variable.assign(rng.uniform(low, 1.5 if low == 0.5 else 1.0, variable.shape) * size)
     for layer in model.layers:
@@ -82,7 +82,7 @@ def assert_equal_to_keras(model, x=None):
     """Hold the first output of a model equal to Keras's in inference mode."""
     x = inputs_for(model) if x is None else x
     answers = model(x[0] if len(x) == 1 else list(x), training=False)
-    expected = np.asarray(answers[0] if isinstance(answers, list | tuple) else answers)
+    expected = (answers[0] if isinstance(answers, list | tuple) else answers).numpy()
     actual = forward(graph_of(model), weights_of(model), x, batch=3)
 
     assert np.float32 == actual.dtype
@@ -275,7 +275,7 @@ def test_a_deep_network_equals_keras(keras):
         ]
     model = sequential(keras, *layers, keras.layers.Dense(10, "softmax"), shape=(8, 8, 3))
     x = inputs_for(model, rows=200)
-    expected = np.asarray(model(x[0], training=False))
+    expected = model(x[0], training=False).numpy()
     actual = forward(graph_of(model), weights_of(model), x[0])
 
     np.testing.assert_allclose(actual, expected, atol=TOLERANCE)

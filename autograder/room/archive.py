@@ -134,11 +134,10 @@ def _opened(path: Path, most: int) -> BinaryIO:
         raise ArchiveProblem(
             "the file cannot be opened; hand in the file itself, not a link to it"
         ) from error
-    file = os.fdopen(descriptor, "rb")
     status = os.fstat(descriptor)
     if stat.S_ISREG(status.st_mode) and 0 < status.st_size <= most:
-        return file
-    file.close()
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
     if not stat.S_ISREG(status.st_mode):
         raise ArchiveProblem("this is not a file")
     raise ArchiveProblem(
