@@ -112,10 +112,9 @@ def test_memory_over_the_limit_ends_the_job(sandbox, tmp_path):
     assert ran.ending.out_of_memory
 
 
-@pytest.mark.docker
-def test_memory_of_a_child_is_told_apart(tmp_path):
-    """In a container the kernel kills the greedy child alone: the job finishes, and the ending says so."""
-    ran = run(make_sandbox("docker"), make_job(tmp_path, GREEDY_CHILD, memory_bytes=256 * MIB))
+def test_memory_of_a_child_is_told_apart(sandbox, tmp_path):
+    """The greedy child alone is killed: the job finishes, and the ending says what happened."""
+    ran = run(sandbox, make_job(tmp_path, GREEDY_CHILD, memory_bytes=256 * MIB))
 
     assert (How.FINISHED, 0, True) == (ran.ending.how, ran.ending.exit_status, ran.ending.out_of_memory)
     assert "still here\n" == ran.output

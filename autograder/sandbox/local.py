@@ -64,16 +64,22 @@ def launch_command(settings: dict[str, Any], launch: str = str(LAUNCH)) -> list[
 
 @attrs.define
 class TreeWatch:
-    """Look at a process and all that it started, a few times a second."""
+    """Look at a process and all that it started, a few times a second.
+
+    Over the memory limit, the largest processes are killed until the rest fits, as the kernel does in a
+    container: a job whose kernel ate the memory can still hand in what came before.
+    """
 
     process: psutil.Process
     limits: Limits
     count: bool
     """Whether to count processes too: where the kernel does not do it for us."""
+    starved: bool = False
+    """Whether a process was killed for memory."""
     _next: float = 0.0
 
     def __call__(self) -> How:
-        """OUT_OF_MEMORY or KILLED (too many processes) where the job is over a limit, else FINISHED."""
+        """KILLED where there are too many processes, else FINISHED."""
         if time.monotonic() < self._next:
             return How.FINISHED
         self._next = time.monotonic() + _WATCH_SECONDS
@@ -83,13 +89,21 @@ class TreeWatch:
             return How.FINISHED
         if self.count and len(tree) > self.limits.processes:
             return How.KILLED
-        if (
-            sum(map(_resident, tree)) > self.limits.memory_bytes
-            # Pages that forked processes share count for each of them above, and once here; slower.
-            and sum(map(_proportional, tree)) > self.limits.memory_bytes
-        ):
-            return How.OUT_OF_MEMORY
+        if sum(map(_resident, tree)) > self.limits.memory_bytes:
+            self._make_room(tree)
         return How.FINISHED
+
+    def _make_room(self, tree: list[psutil.Process]) -> None:
+        # Pages that forked processes share counted for each of them before, and count once here; slower.
+        sizes = sorted(((_proportional(one), one.pid, one) for one in tree), reverse=True)
+        total = sum(size for size, _, _ in sizes)
+        for size, _, one in sizes:
+            if total <= self.limits.memory_bytes:
+                return
+            with suppress(psutil.Error):
+                one.kill()
+            self.starved = True
+            total -= size
 
 
 def run_locally(
@@ -121,6 +135,7 @@ def run_locally(
             submission=job.name,
             hint="see whether the machine is out of memory or processes, then run `autograder doctor`",
         ) from error
+    watch = TreeWatch(process=psutil.Process(process.pid), limits=job.limits, count=count)
     try:
         how = follow(
             process,
@@ -128,18 +143,18 @@ def run_locally(
             events=events,
             limits=job.limits,
             stop=lambda: stop(process),
-            watch=TreeWatch(process=psutil.Process(process.pid), limits=job.limits, count=count),
+            watch=watch,
         )
     finally:
         stop(process)
     status = plain_status(process.returncode)
     if how is How.FINISHED and status == 137:
-        how = How.KILLED
+        how = How.OUT_OF_MEMORY if watch.starved else How.KILLED
     return Ending(
         how=how,
         exit_status=status,
         wall_seconds=time.monotonic() - started,
-        out_of_memory=how is How.OUT_OF_MEMORY,
+        out_of_memory=watch.starved,
     )
 
 
