@@ -425,12 +425,7 @@ class TestChoosingTheNotebook:
             {"scratch.ipynb": b"broken"},
             {"deep (1).ipynb": notebook(sources=["def build_dnn(): pass"])},
             {"old/other name.ipynb": notebook(sources=["def build_dnn(): pass"])},
-            {
-                "copy/deep.ipynb": notebook(
-                    sources=["def build_dnn():\n    return 1", *["X_train, y_train = 1, 2"]]
-                )
-            }
-            and {"copy/deep.ipynb": notebook()},
+            {"copy/deep.ipynb": notebook()},
         ],
         ids=["another matter", "broken", "a copy", "another name", "the same twice"],
     )

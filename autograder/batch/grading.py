@@ -77,10 +77,10 @@ def grade(
     """
     parts = parts or Parts.real()
     progress = progress or Silent()
+    todo = _apart(candidates, out.resolve())
     with open_results(out) as results:
         results.demand_lab(lab.name)
         sandbox.sweep(results.batch)
-        todo = _apart(candidates, results.root)
         tests = results.keep(parts.tests_for(lab))
         kit = results.work / "kit"
         kit_hash = parts.make_kit(lab, kit)
