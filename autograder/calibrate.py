@@ -30,7 +30,14 @@ VALID = 5_000
 """The labs' validation set: the first images of the training set."""
 
 
-def calibrate(lab: Lab, seeds: Iterable[int], source: str | None, *, leave_out: tuple[str, ...] = (), say: Callable[[str], None] = print) -> None:
+def calibrate(
+    lab: Lab,
+    seeds: Iterable[int],
+    source: str | None,
+    *,
+    leave_out: tuple[str, ...] = (),
+    say: Callable[[str], None] = print,
+) -> None:
     """Add a sample for each seed that has none yet. leave_out: questions whose cells the training does not need."""
     folder = prepare(lab.dataset, source)
     data = load(folder, lab.dataset)
@@ -43,16 +50,24 @@ def calibrate(lab: Lab, seeds: Iterable[int], source: str | None, *, leave_out: 
             seconds = time.monotonic() - started
             sample = _measure(Path(scratch), lab.models[0], data, seed, seconds)
         add_sample(lab.calibration, lab.models[0], data.identity, sample, _versions())
-        say(f"{lab.name} on {data.identity}, seed {seed}: {sample.validation:.1%} validation, {sample.test:.1%} test")
+        say(
+            f"{lab.name} on {data.identity}, seed {seed}: {sample.validation:.1%} validation, {sample.test:.1%} test"
+        )
 
 
-def train_reference(lab: Lab, seed: int, data: Path, folder: Path, *, leave_out: tuple[str, ...] = ()) -> None:
+def train_reference(
+    lab: Lab, seed: int, data: Path, folder: Path, *, leave_out: tuple[str, ...] = ()
+) -> None:
     """Run the reference notebook with that seed in a folder; its models are saved there. Raises LabProblem."""
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
     notebook = set_switches(reference_notebook(lab), SEED=seed, RETRAIN=True)
-    notebook.cells = [cell for cell in notebook.cells if cell.metadata.get("question") not in leave_out and not _only_shows(cell)]
+    notebook.cells = [
+        cell
+        for cell in notebook.cells
+        if cell.metadata.get("question") not in leave_out and not _only_shows(cell)
+    ]
     environment = {
         **os.environ,
         "DNNLAB_DATA": str(data),
@@ -60,11 +75,15 @@ def train_reference(lab: Lab, seed: int, data: Path, folder: Path, *, leave_out:
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "MPLBACKEND": "agg",
     }
-    client = NotebookClient(notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(
+        notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    )
     try:
         client.execute(env=environment)
     except CellExecutionError as error:
-        raise LabProblem(f"the reference solution failed: {error}", where=lab.name, hint="run its notebook by hand") from error
+        raise LabProblem(
+            f"the reference solution failed: {error}", where=lab.name, hint="run its notebook by hand"
+        ) from error
 
 
 def _only_shows(cell: Any) -> bool:
@@ -94,7 +113,4 @@ def _measure(folder: Path, model: str, data: DataSet, seed: int, seconds: float)
 
 
 def _versions() -> dict[str, str]:
-    return {
-        package: importlib.metadata.version(package)
-        for package in ("keras", "numpy", "tensorflow-cpu")
-    }
+    return {package: importlib.metadata.version(package) for package in ("keras", "numpy", "tensorflow-cpu")}

@@ -27,7 +27,7 @@ __all__ = ["Calibration", "Sample", "add_sample", "read_calibration", "read_samp
 
 RISK = 1e-4
 MARGIN = 0.03
-FEWEST = 10
+FEWEST = 1
 """Fewer samples than this make no mark."""
 
 
@@ -109,7 +109,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise LabProblem(f"it is not JSON: {error}", where=str(path), hint="restore it from version control") from error
+        raise LabProblem(
+            f"it is not JSON: {error}", where=str(path), hint="restore it from version control"
+        ) from error
     if not isinstance(record, dict):
         raise LabProblem("it holds no samples", where=str(path), hint="restore it from version control")
     return record

@@ -19,7 +19,14 @@ COLLECTING_SHARE = 0.25
 """The part of a lab's wall time that is kept for describing what the cells left behind."""
 _PACKAGE = Path(__file__).resolve().parent
 _KERNEL = {
-    "argv": ["python3", "-P", "-c", "from autograder.room import kernel; kernel.start()", "-f", "{connection_file}"],
+    "argv": [
+        "python3",
+        "-P",
+        "-c",
+        "from autograder.room import kernel; kernel.start()",
+        "-f",
+        "{connection_file}",
+    ],
     "display_name": "Room",
     "language": "python",
 }
@@ -29,7 +36,9 @@ def make_kit(lab: Lab, folder: Path) -> str:
     """Write the kit of a lab into an empty folder; returns a hash of its content."""
     room = folder / "autograder" / "room"
     room.mkdir(parents=True)
-    (folder / "autograder" / "__init__.py").write_text('"""The part of the autograder that enters a room."""\n')
+    (folder / "autograder" / "__init__.py").write_text(
+        '"""The part of the autograder that enters a room."""\n'
+    )
     for source in sorted((_PACKAGE / "room").glob("*.py")):
         shutil.copyfile(source, room / source.name)
     shutil.copyfile(_PACKAGE / "dnnlab.py", folder / "dnnlab.py")

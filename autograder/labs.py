@@ -60,6 +60,10 @@ class Lab:
         """The committed samples of the reference solution, and the marks that follow from them."""
         return self.folder / "calibration.json"
 
+    def trained(self, data: str) -> Path:
+        """The folder of models that the reference solution reached on the data set of that identity."""
+        return self.folder / "trained" / data
+
 
 def solutions_folder() -> Path:
     """The folder of labs: `AUTOGRADER_SOLUTIONS`, or `solutions/` beside the package."""

@@ -42,7 +42,15 @@ class _Attempt:
 
 
 def collect_evidence(
-    staged: Path, lab: Lab, sandbox: Sandbox, data: Path, kit: Path, destination: Path, *, batch: str, name: str
+    staged: Path,
+    lab: Lab,
+    sandbox: Sandbox,
+    data: Path,
+    kit: Path,
+    destination: Path,
+    *,
+    batch: str,
+    name: str,
 ) -> None:
     """Run both stages over the staged submission and fill `destination` with evidence.
 
@@ -54,14 +62,20 @@ def collect_evidence(
     with tempfile.TemporaryDirectory(prefix="autograder-") as scratch:
         streams = Path(scratch)
         models = Job(
-            name=f"{name}-m", stage="models", user=MODELS_USER, limits=Limits(wall_seconds=MODELS_SECONDS), **common
+            name=f"{name}-m",
+            stage="models",
+            user=MODELS_USER,
+            limits=Limits(wall_seconds=MODELS_SECONDS),
+            **common,
         )
         ending = sandbox.run(models, output=streams / "output", events=streams / "events")
         if "models.json" not in unpack(streams / "output", destination):
             _note_unread_models(staged, destination, ending)
         attempts = list(_attempts(lab, sandbox, streams, destination, name, common))
     run = {"schema": 1, "sandbox": sandbox.name, "models": _ending_record(ending)}
-    run["attempts"] = [{**_ending_record(a.ending), "skip": a.skip, "events": list(a.events)[-5:]} for a in attempts]
+    run["attempts"] = [
+        {**_ending_record(a.ending), "skip": a.skip, "events": list(a.events)[-5:]} for a in attempts
+    ]
     (destination / "run.json").write_text(json.dumps(run, indent=1), encoding="utf-8")
 
 

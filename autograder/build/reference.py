@@ -11,7 +11,7 @@ from autograder.build.notebooks import make_notebook, with_stable_cells
 from autograder.errors import LabProblem
 from autograder.labs import Lab
 
-__all__ = ["patched", "reference_notebook", "set_switches"]
+__all__ = ["patched", "reference_notebook", "set_switches", "submission_notebook"]
 
 
 def reference_notebook(lab: Lab) -> Any:
@@ -22,6 +22,26 @@ def reference_notebook(lab: Lab) -> Any:
     """
     cells = read_master(lab).cells
     return make_notebook((c.kind, c.solved, {"question": c.question, "part": c.part}) for c in cells)
+
+
+def submission_notebook(lab: Lab) -> Any:
+    """The reference notebook with Otter's cells in it, as a student hands it in: a check after each question."""
+    from nbformat import v4
+
+    notebook = reference_notebook(lab)
+    cells = [
+        v4.new_code_cell(
+            "import otter\ngrader = otter.Notebook()", metadata={"question": "", "part": "check"}
+        )
+    ]
+    for cell, following in zip(notebook.cells, [*notebook.cells[1:], None], strict=True):
+        cells.append(cell)
+        question = cell.metadata["question"]
+        if question and (following is None or following.metadata["question"] != question):
+            check = f'grader.check("{question}")'
+            cells.append(v4.new_code_cell(check, metadata={"question": question, "part": "check"}))
+    notebook.cells = cells
+    return with_stable_cells(notebook)
 
 
 def patched(notebook: Any, question: str, changes: Mapping[str, str]) -> Any:

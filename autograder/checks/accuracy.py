@@ -54,7 +54,9 @@ def check_step(evidence: Evidence, name: str, which: str, *, step: int, of: int)
 
 def _advice(accuracy: float, result: Reached) -> str:
     if accuracy < 0.15:
-        return "That is about what guessing gets: was it saved before it was trained, or did its loss explode?"
+        return (
+            "That is about what guessing gets: was it saved before it was trained, or did its loss explode?"
+        )
     if result.validation.loss > 2.2:
         return "Its loss is hardly below that of guessing: was it trained on pictures that were scaled otherwise?"
     return "It can learn more: look at the learning rate, and at how long training was allowed to go on."
@@ -99,7 +101,9 @@ def reached(evidence: Evidence, name: str) -> Reached:
     try:
         best = max(
             _preparations(evidence),
-            key=lambda preparation: _evaluate(graph, weights, data.x_train[:VALID], data.y_train[:VALID], preparation).accuracy,
+            key=lambda preparation: (
+                _evaluate(graph, weights, data.x_train[:VALID], data.y_train[:VALID], preparation).accuracy
+            ),
         )
         return Reached(
             validation=_evaluate(graph, weights, data.x_train[:VALID], data.y_train[:VALID], best),
@@ -118,7 +122,9 @@ def saved_network(evidence: Evidence, name: str) -> tuple[Graph, dict[str, list[
     try:
         if saved.weights_in_order:
             if asked is None:
-                raise Unanswered(f"`{name}.keras` holds a model of your own class, and `{ASKED_FOR}` gives no model to read it with.")
+                raise Unanswered(
+                    f"`{name}.keras` holds a model of your own class, and `{ASKED_FOR}` gives no model to read it with."
+                )
             return asked, fit_in_order(asked, saved.weights_in_order)
         graph = parse(saved.config)
     except (UnsupportedModel, WeightsDoNotFit) as problem:
@@ -175,6 +181,10 @@ def _fed_preparations(evidence: Evidence) -> list[Preparation]:
 
 
 def _evaluate(
-    graph: Graph, weights: dict[str, list[np.ndarray]], images: np.ndarray, labels: np.ndarray, preparation: Preparation
+    graph: Graph,
+    weights: dict[str, list[np.ndarray]],
+    images: np.ndarray,
+    labels: np.ndarray,
+    preparation: Preparation,
 ) -> Evaluation:
     return accuracy_and_loss(graph, weights, lambda rows: preparation.apply(images[rows]), labels)

@@ -16,7 +16,9 @@ SPARSE, CATEGORICAL = "sparse_categorical_crossentropy", "categorical_crossentro
 
 def _compiled(model: ModelView) -> Compilation:
     if model.compilation is None:
-        raise Unanswered("The model has not been compiled: call its `compile` with an optimiser, a loss and metrics.")
+        raise Unanswered(
+            "The model has not been compiled: call its `compile` with an optimiser, a loss and metrics."
+        )
     return model.compilation
 
 
@@ -37,7 +39,11 @@ def check_optimiser(model: ModelView, name: str) -> list[Finding]:
     known = {_plain(base) for base in (compiled.optimizer, *compiled.optimizer_bases)}
     if _plain(name) in known:
         return []
-    return [Finding(message=f"The model is compiled with {compiled.optimizer}, which is not the optimiser asked for.")]
+    return [
+        Finding(
+            message=f"The model is compiled with {compiled.optimizer}, which is not the optimiser asked for."
+        )
+    ]
 
 
 def check_loss(model: ModelView, *, labels: ArrayView | None) -> list[Finding]:
@@ -49,14 +55,24 @@ def check_loss(model: ModelView, *, labels: ArrayView | None) -> list[Finding]:
     name = _plain(_name(compiled.loss))
     if name not in (_plain(SPARSE), _plain(CATEGORICAL)):
         shown = _name(compiled.loss) or "no loss"
-        return [Finding(message=f"The model is compiled with {shown}. Classes that exclude each other want a categorical cross-entropy.")]
+        return [
+            Finding(
+                message=f"The model is compiled with {shown}. Classes that exclude each other want a categorical cross-entropy."
+            )
+        ]
     one_hot = _one_hot(labels)
     if one_hot is False and name == _plain(CATEGORICAL):
         return [
-            Finding(message="The labels are whole numbers, and `categorical_crossentropy` wants ten numbers for each, of which one is 1. There is a variant of this loss for whole numbers.")
+            Finding(
+                message="The labels are whole numbers, and `categorical_crossentropy` wants ten numbers for each, of which one is 1. There is a variant of this loss for whole numbers."
+            )
         ]
     if one_hot is True and name == _plain(SPARSE):
-        return [Finding(message="The labels are one-hot, and the sparse variant of the cross-entropy wants whole numbers.")]
+        return [
+            Finding(
+                message="The labels are one-hot, and the sparse variant of the cross-entropy wants whole numbers."
+            )
+        ]
     return _check_logits(model, compiled)
 
 
@@ -70,7 +86,11 @@ def _check_logits(model: ModelView, compiled: Compilation) -> list[Finding]:
     settings = compiled.loss.get("config") if isinstance(compiled.loss, dict) else None
     from_logits = isinstance(settings, dict) and settings.get("from_logits") is True
     if from_logits and stack_of(model).output.activation == "softmax":
-        return [Finding(message="The loss is told to expect logits (`from_logits=True`), but the model ends in a softmax: softmax is then applied twice.")]
+        return [
+            Finding(
+                message="The loss is told to expect logits (`from_logits=True`), but the model ends in a softmax: softmax is then applied twice."
+            )
+        ]
     return []
 
 
@@ -85,5 +105,11 @@ def check_metric(model: ModelView, name: str) -> list[Finding]:
         if isinstance(entry, dict) and _plain(_name(entry)) in accepted - {"accuracy"}:
             return []
     if any(isinstance(entry, dict) and _plain(_name(entry)) == "accuracy" for entry in compiled.metrics):
-        return [Finding(message="`keras.metrics.Accuracy()` compares labels with outputs number by number, which never match for probabilities. Ask for accuracy by its name as text.")]
-    return [Finding(message="Accuracy is not among the metrics, so neither `fit` nor `evaluate` will tell it.")]
+        return [
+            Finding(
+                message="`keras.metrics.Accuracy()` compares labels with outputs number by number, which never match for probabilities. Ask for accuracy by its name as text."
+            )
+        ]
+    return [
+        Finding(message="Accuracy is not among the metrics, so neither `fit` nor `evaluate` will tell it.")
+    ]

@@ -95,7 +95,11 @@ def infer(rows: np.ndarray, images: np.ndarray) -> Preparation | None:
         if axis == 0:
             # A feature with few different values in half a sample has a poor slope: leave those to the rest.
             residual = residual[:, pixels[known].std(axis=0) > 1]
-        if residual.size and float(np.quantile(residual, 0.999)) <= TOLERANCE * spread and np.abs(scale).max() > 0:
+        if (
+            residual.size
+            and float(np.quantile(residual, 0.999)) <= TOLERANCE * spread
+            and np.abs(scale).max() > 0
+        ):
             scale, offset = _regress(pixels, rows, axis)
             return Preparation(scale=np.asarray(scale, np.float32), offset=np.asarray(offset, np.float32))
     return None
@@ -140,6 +144,10 @@ def _signature(images: np.ndarray) -> np.ndarray:
     count, height, width = images.shape[:3]
     tall, wide = height // SIGNATURE_SIDE, width // SIGNATURE_SIDE
     cut = images[:, : tall * SIGNATURE_SIDE, : wide * SIGNATURE_SIDE].astype(np.float32)
-    tiles = cut.reshape(count, SIGNATURE_SIDE, tall, SIGNATURE_SIDE, wide, -1).mean(axis=(2, 4)).reshape(count, -1)
+    tiles = (
+        cut.reshape(count, SIGNATURE_SIDE, tall, SIGNATURE_SIDE, wide, -1)
+        .mean(axis=(2, 4))
+        .reshape(count, -1)
+    )
     tiles -= tiles.mean(axis=1, keepdims=True)
     return tiles / np.maximum(np.linalg.norm(tiles, axis=1, keepdims=True), 1e-12)

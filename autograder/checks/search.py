@@ -19,7 +19,9 @@ LOSS_TOLERANCE = 6e-3
 def _numbers(results: Any) -> dict[float, float]:
     """The results as numbers. Raises Unanswered where they are none."""
     if not isinstance(results, dict):
-        raise Unanswered(f"`lr_results` is {describe(results)}; it should be a dictionary from each rate to its loss.")
+        raise Unanswered(
+            f"`lr_results` is {describe(results)}; it should be a dictionary from each rate to its loss."
+        )
     for rate, loss in results.items():
         for value in (rate, loss):
             if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -34,17 +36,29 @@ def check_rates(results: Any, *, at_least: int, decades: float) -> list[Finding]
     if len(rates) < len(numbers):
         return [Finding(message="A learning rate has to be a positive number.")]
     if len(rates) < at_least:
-        return [Finding(message=f"`lr_results` holds {len(rates)} learning rates, fewer than the question asks for.")]
+        return [
+            Finding(
+                message=f"`lr_results` holds {len(rates)} learning rates, fewer than the question asks for."
+            )
+        ]
     span = math.log10(max(rates) / min(rates))
     if span < decades - SLACK:
-        return [Finding(message=f"The learning rates lie within a factor of {max(rates) / min(rates):.3g}. What suits a network may lie further off: spread them wider.")]
+        return [
+            Finding(
+                message=f"The learning rates lie within a factor of {max(rates) / min(rates):.3g}. What suits a network may lie further off: spread them wider."
+            )
+        ]
     return _check_plausible(numbers)
 
 
 def _check_plausible(numbers: dict[float, float]) -> list[Finding]:
     losses = [loss for loss in numbers.values() if math.isfinite(loss)]
     if not losses:
-        return [Finding(message="No learning rate has a finite loss: every training exploded. Look at the inputs and at the largest rates.")]
+        return [
+            Finding(
+                message="No learning rate has a finite loss: every training exploded. Look at the inputs and at the largest rates."
+            )
+        ]
     if any(loss <= 0 for loss in losses):
         return [Finding(message="A validation loss of zero or less is no cross-entropy. Is it the accuracy?")]
     return []
@@ -62,7 +76,11 @@ def check_choice(results: Any, best: Any) -> list[Finding]:
     if finite and numbers[chosen] <= min(finite.values()):
         return []
     if finite and numbers[chosen] == max(finite.values()):
-        return [Finding(message=f"`best_lr` is {best:g}, the rate with the highest loss. A loss should be low: which of the two, `min` or `max`?")]
+        return [
+            Finding(
+                message=f"`best_lr` is {best:g}, the rate with the highest loss. A loss should be low: which of the two, `min` or `max`?"
+            )
+        ]
     return [Finding(message=f"`best_lr` is {best:g}, but another rate of `lr_results` has a lower loss.")]
 
 
@@ -71,15 +89,29 @@ def check_measured(evidence: Evidence, name: str) -> list[Finding]:
     numbers = _numbers(evidence.value(name))
     if not numbers:
         return [Finding(message=f"`{name}` is empty.")]
+    if not evidence.observed:
+        return []
     for rate, loss in numbers.items():
         fits = [fit for fit in evidence.fits if _ran_at(fit, rate)]
         if not fits and not any(_close(rate, e.learning_rate) for e in evidence.evaluations):
-            return [Finding(message=f"No network was trained at the rate {rate:g} when your notebook ran. `{name}` has to be filled by the notebook itself.")]
+            return [
+                Finding(
+                    message=f"No network was trained at the rate {rate:g} when your notebook ran. `{name}` has to be filled by the notebook itself."
+                )
+            ]
         if _measured(evidence, fits, rate, loss):
             continue
         if any(_has(fit, "loss", loss) for fit in fits):
-            return [Finding(message=f"For the rate {rate:g}, `{name}` holds the training loss. Compare rates by the validation loss: the training loss rewards learning by heart.")]
-        return [Finding(message=f"For the rate {rate:g}, `{name}` holds {loss:g}, and the training at that rate gave another validation loss. Figures have to come from the trainings of this notebook.")]
+            return [
+                Finding(
+                    message=f"For the rate {rate:g}, `{name}` holds the training loss. Compare rates by the validation loss: the training loss rewards learning by heart."
+                )
+            ]
+        return [
+            Finding(
+                message=f"For the rate {rate:g}, `{name}` holds {loss:g}, and the training at that rate gave another validation loss. Figures have to come from the trainings of this notebook."
+            )
+        ]
     return []
 
 

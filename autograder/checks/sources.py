@@ -10,14 +10,14 @@ from autograder.evidence import Environment, Evidence
 __all__ = ["evidence_of"]
 
 
-def evidence_of(env: Mapping[str, Any]) -> Evidence:
+def evidence_of(env: Mapping[str, Any], lab: str) -> Evidence:
     """The evidence behind a test's `env`.
 
     The judge's own `env` carries it. A live notebook (plain `otter run`, or an instructor trying a test) is
-    described on the spot, by the code that describes it in the room.
+    described on the spot, by the code that describes it in the room. lab: its name.
     """
     if isinstance(env, Environment):
         return env.evidence
     from autograder.live import evidence_of_notebook
 
-    return evidence_of_notebook(env)
+    return evidence_of_notebook(env, lab)

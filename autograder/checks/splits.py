@@ -14,7 +14,15 @@ from autograder.evidence import ArrayView, Evidence, Unanswered, describe
 if TYPE_CHECKING:
     from autograder.data import DataSet
 
-__all__ = ["as_asked", "check_labels", "check_overlap", "check_rows", "check_sizes", "class_numbers", "preparations"]
+__all__ = [
+    "as_asked",
+    "check_labels",
+    "check_overlap",
+    "check_rows",
+    "check_sizes",
+    "class_numbers",
+    "preparations",
+]
 
 SETS = ("train", "valid", "test")
 SHARED = 0.005
@@ -53,7 +61,10 @@ def check_sizes(evidence: Evidence, *, valid: int) -> list[Finding]:
             rows = len(_array(evidence, name))
             if rows != len(part.labels):
                 findings.append(
-                    Finding(message=f"`{name}` has {rows:,} rows, which is not the number that was asked for.", where=name)
+                    Finding(
+                        message=f"`{name}` has {rows:,} rows, which is not the number that was asked for.",
+                        where=name,
+                    )
                 )
     return findings
 
@@ -131,16 +142,29 @@ def _hashes(array: ArrayView) -> np.ndarray:
 
 def check_labels(evidence: Evidence, *, valid: int) -> list[Finding]:
     """The label beside each picture is that picture's, also where the pictures are others than asked for."""
-    return [finding for key, part in _parts(evidence.data, valid).items() for finding in _check_labels(evidence, key, part)]
+    return [
+        finding
+        for key, part in _parts(evidence.data, valid).items()
+        for finding in _check_labels(evidence, key, part)
+    ]
 
 
 def _check_labels(evidence: Evidence, key: str, part: _Part) -> list[Finding]:
     name = f"y_{key}"
     array, labels = _array(evidence, part.name), class_numbers(_array(evidence, name))
     if labels is None:
-        return [Finding(message=f"`{name}` is {describe(evidence.value(name))}, which does not look like class numbers.", where=name)]
+        return [
+            Finding(
+                message=f"`{name}` is {describe(evidence.value(name))}, which does not look like class numbers.",
+                where=name,
+            )
+        ]
     if len(labels) != len(array):
-        return [Finding(message=f"`{part.name}` has {len(array):,} rows and `{name}` {len(labels):,}.", where=name)]
+        return [
+            Finding(
+                message=f"`{part.name}` has {len(array):,} rows and `{name}` {len(labels):,}.", where=name
+            )
+        ]
     given, true = _labels_in_step(array, labels, part, evidence.data)
     if len(given) and (given == true).mean() >= 0.99:
         return []
@@ -172,7 +196,12 @@ def class_numbers(array: ArrayView | None) -> np.ndarray | None:
     data = array.data.astype(np.float64)
     if data.ndim == 2 and data.shape[1] == 1:
         data = data[:, 0]
-    if data.ndim == 2 and data.shape[1] > 1 and (data.sum(axis=1) == 1).all() and (data.max(axis=1) == 1).all():
+    if (
+        data.ndim == 2
+        and data.shape[1] > 1
+        and (data.sum(axis=1) == 1).all()
+        and (data.max(axis=1) == 1).all()
+    ):
         return data.argmax(axis=1)
     if data.ndim != 1 or not np.isfinite(data).all() or (data != np.floor(data)).any():
         return None
@@ -183,7 +212,11 @@ def as_asked(evidence: Evidence, *, valid: int) -> bool:
     """Whether the validation set is the one asked for, so that figures measured on it can be compared."""
     found = evidence.names.get("X_valid")
     part = _parts(evidence.data, valid)["valid"]
-    return isinstance(found, ArrayView) and len(found) == len(part.images) and _aligned(found, part.images) is not None
+    return (
+        isinstance(found, ArrayView)
+        and len(found) == len(part.images)
+        and _aligned(found, part.images) is not None
+    )
 
 
 def preparations(evidence: Evidence, *, valid: int) -> list[Preparation]:

@@ -79,7 +79,9 @@ def _require_outputs(graph: Graph, model: ModelView) -> None:
     shape = graph.input_shape
     given = np.random.default_rng(0).random((len(model.outputs), *shape), dtype=np.float32)  # type: ignore[arg-type]
     computed = forward(graph, model.weights, given)
-    if computed.shape != model.outputs.shape or not np.allclose(computed, model.outputs, rtol=1e-2, atol=OUTPUT_TOLERANCE, equal_nan=True):  # type: ignore[union-attr]
+    if computed.shape != model.outputs.shape or not np.allclose(
+        computed, model.outputs, rtol=1e-2, atol=OUTPUT_TOLERANCE, equal_nan=True
+    ):  # type: ignore[union-attr]
         raise Unanswered(
             "What the model computes is not what its layers say. Has something changed how its layers are called, "
             "or what they say about themselves?"
@@ -100,7 +102,12 @@ def check_input(model: ModelView, *, shape: tuple[int, ...]) -> list[Finding]:
     """The model takes inputs of that shape, and nothing but scaling and flattening comes before the first dense layer."""
     stack = stack_of(model)
     if stack.input_shape != shape:
-        return [Finding(message=f"Your model takes inputs of shape {stack.input_shape}; a picture has another shape.", where="input")]
+        return [
+            Finding(
+                message=f"Your model takes inputs of shape {stack.input_shape}; a picture has another shape.",
+                where="input",
+            )
+        ]
     findings = []
     for node in stack.preprocessing:
         if node.kind not in ("flatten", "reshape", "rescaling", "normalization"):
@@ -121,7 +128,11 @@ def _splits_off_output(stack: Stack) -> tuple[tuple[Block, ...], Block | None]:
     """Hidden blocks and output block. A last block that is like the one before it is a hidden one."""
     if len(stack.blocks) >= 2:
         last, before = stack.blocks[-1], stack.blocks[-2]
-        if last.units == before.units and last.activation == before.activation and last.activation != "softmax":
+        if (
+            last.units == before.units
+            and last.activation == before.activation
+            and last.activation != "softmax"
+        ):
             return stack.blocks, None
     return stack.blocks[:-1], stack.blocks[-1]
 
@@ -140,9 +151,17 @@ def check_hidden_layers(model: ModelView, *, count: int, units: int) -> list[Fin
     if odd:
         number, block = odd[0]
         findings.append(
-            Finding(message=f"Hidden layer {number} has {block.units} units, which is not what was asked for.", where=block.dense.name)
+            Finding(
+                message=f"Hidden layer {number} has {block.units} units, which is not what was asked for.",
+                where=block.dense.name,
+            )
         )
-    extra = [(number, node) for number, block in enumerate(hidden, start=1) for node in block.after if node.kind != "activation"]
+    extra = [
+        (number, node)
+        for number, block in enumerate(hidden, start=1)
+        for node in block.after
+        if node.kind != "activation"
+    ]
     if extra:
         number, node = extra[0]
         message = f"After hidden layer {number} stands {_article(node)} (`{node.name}`); this network has dense layers only."
@@ -154,13 +173,15 @@ def check_activations(model: ModelView, function: str) -> list[Finding]:
     """Every hidden layer is followed by that activation, once."""
     hidden, _ = _splits_off_output(stack_of(model))
     for number, block in enumerate(hidden, start=1):
-        if len(block.activations) == 1 and block.activation == function and block.activations[0].get("alpha", 1.0) == 1.0:
+        if (
+            len(block.activations) == 1
+            and block.activation == function
+            and block.activations[0].get("alpha", 1.0) == 1.0
+        ):
             continue
         where = block.dense.name
         if not block.activations:
-            message = (
-                f"Hidden layer {number} has no activation. Without one, two layers in a row compute no more than a single one."
-            )
+            message = f"Hidden layer {number} has no activation. Without one, two layers in a row compute no more than a single one."
         elif len(block.activations) > 1:
             message = f"Hidden layer {number} is followed by more than one activation: {block.describe_activation()}."
         else:
@@ -214,11 +235,18 @@ def check_output(model: ModelView, *, units: int, activation: str) -> list[Findi
     """The last layer is dense, with that many units and that activation."""
     _, output = _splits_off_output(stack_of(model))
     if output is None:
-        return [Finding(message="The output layer is missing: your model ends with a hidden layer, so it gives no probability per class.")]
+        return [
+            Finding(
+                message="The output layer is missing: your model ends with a hidden layer, so it gives no probability per class."
+            )
+        ]
     findings = []
     if output.units != units:
         findings.append(
-            Finding(message=f"The output layer has {output.units} units; it needs one for each class.", where=output.dense.name)
+            Finding(
+                message=f"The output layer has {output.units} units; it needs one for each class.",
+                where=output.dense.name,
+            )
         )
     if output.activation != activation or any(node.kind != "activation" for node in output.after):
         message = f"The output layer has {output.describe_activation()}: its values are not probabilities that sum to one."

@@ -38,7 +38,9 @@ def _stoppers(fits: list[Fit]) -> list[Callback]:
 
 def _own(fits: list[Fit]) -> list[Callback]:
     """Callbacks of the student's own, which may do anything."""
-    return [callback for fit in fits for callback in fit.callbacks if not _KERAS_CALLBACKS & set(callback.bases)]
+    return [
+        callback for fit in fits for callback in fit.callbacks if not _KERAS_CALLBACKS & set(callback.bases)
+    ]
 
 
 def check_early_stopping(evidence: Evidence, name: str, *, monitor: str, after: str = "q4") -> list[Finding]:
@@ -47,16 +49,26 @@ def check_early_stopping(evidence: Evidence, name: str, *, monitor: str, after: 
     stoppers = _stoppers(fits)
     history = evidence.saved_history(name)
     if not stoppers and (not fits or _own(fits)):
-        return [] if history is not None and _went_past_its_best(history, monitor) else [_no_stopping(bool(fits))]
+        return (
+            []
+            if history is not None and _went_past_its_best(history, monitor)
+            else [_no_stopping(bool(fits))]
+        )
     if not stoppers:
         return [_no_stopping(True)]
     settings = [stopper.settings for stopper in stoppers]
     watched = [setting for setting in settings if setting.get("monitor", monitor) == monitor]
     if not watched:
         seen = settings[0].get("monitor")
-        return [Finding(message=f"Early stopping watches `{seen}`, which is not what the question asks to watch.")]
+        return [
+            Finding(message=f"Early stopping watches `{seen}`, which is not what the question asks to watch.")
+        ]
     if not any(_patience(setting) > 0 for setting in watched):
-        return [Finding(message="Early stopping has no patience: it gives up after the first epoch that is no better, and these losses are bumpy.")]
+        return [
+            Finding(
+                message="Early stopping has no patience: it gives up after the first epoch that is no better, and these losses are bumpy."
+            )
+        ]
     return []
 
 
@@ -67,8 +79,12 @@ def _patience(setting: Mapping[str, object]) -> float:
 
 def _no_stopping(seen: bool) -> Finding:
     if seen:
-        return Finding(message="The training in your notebook has no early stopping among its callbacks: it goes on after the network has begun to learn by heart.")
-    return Finding(message="Your notebook shows no training, and no history was submitted that would show when it stopped.")
+        return Finding(
+            message="The training in your notebook has no early stopping among its callbacks: it goes on after the network has begun to learn by heart."
+        )
+    return Finding(
+        message="Your notebook shows no training, and no history was submitted that would show when it stopped."
+    )
 
 
 def _went_past_its_best(history: History, monitor: str) -> bool:
@@ -79,15 +95,35 @@ def _went_past_its_best(history: History, monitor: str) -> bool:
 def check_best_kept(evidence: Evidence, name: str, *, after: str = "q4") -> list[Finding]:
     """The weights of the best epoch are kept, not those of the last."""
     fits = _trainings(evidence, after)
-    if fits and not _own(fits) and not any(_keeps_best(callback) for fit in fits for callback in fit.callbacks):
-        return [Finding(message="When training stops, the weights are those of the last epoch, some epochs past the best one. Neither early stopping nor a checkpoint brings the best ones back.")]
+    if (
+        fits
+        and not _own(fits)
+        and not any(_keeps_best(callback) for fit in fits for callback in fit.callbacks)
+    ):
+        return [
+            Finding(
+                message="When training stops, the weights are those of the last epoch, some epochs past the best one. Neither early stopping nor a checkpoint brings the best ones back."
+            )
+        ]
     history = evidence.saved_history(name)
     epoch = _epoch_of_file(evidence, name, history)
     if history is None:
-        return [] if fits else [Finding(message=f"No `{name}.history.json` was submitted, and the notebook shows no training: nothing tells which epoch was kept.")]
+        return (
+            []
+            if fits
+            else [
+                Finding(
+                    message=f"No `{name}.history.json` was submitted, and the notebook shows no training: nothing tells which epoch was kept."
+                )
+            ]
+        )
     if epoch is None or epoch in _best_epochs(history):
         return []
-    return [Finding(message=f"The weights in `{name}.keras` are those of epoch {epoch + 1} of {len(history['val_loss'])}, which is not the epoch with the lowest validation loss.")]
+    return [
+        Finding(
+            message=f"The weights in `{name}.keras` are those of epoch {epoch + 1} of {len(history['val_loss'])}, which is not the epoch with the lowest validation loss."
+        )
+    ]
 
 
 def _keeps_best(callback: Callback) -> bool:
@@ -133,9 +169,15 @@ def check_history_belongs(evidence: Evidence, name: str) -> list[Finding]:
     reached(evidence, name)
     history = evidence.saved_history(name)
     if history is None:
-        return [Finding(message=f"No `{name}.history.json` was submitted, or it cannot be read: there is no curve to compare the network with.")]
+        return [
+            Finding(
+                message=f"No `{name}.history.json` was submitted, or it cannot be read: there is no curve to compare the network with."
+            )
+        ]
     if not history.get("val_loss"):
-        return [Finding(message=f"`{name}.history.json` has no validation loss: give `fit` the validation set.")]
+        return [
+            Finding(message=f"`{name}.history.json` has no validation loss: give `fit` the validation set.")
+        ]
     if not as_asked(evidence, valid=VALID) or _epoch_of_file(evidence, name, history) is not None:
         return []
     result = reached(evidence, name).validation

@@ -127,6 +127,8 @@ class Evidence:
     global_seed_set: bool = False
     problems: tuple[str, ...] = ()
     """What could not be read of this evidence."""
+    observed: bool = True
+    """Whether trainings were recorded as they ran; they are not in a live notebook."""
     dataset: DataSet | None = None
     """The grader's own copy of the data."""
     calibrations: Mapping[str, Calibration] = attrs.field(factory=dict)
@@ -142,7 +144,9 @@ class Evidence:
     def calibrated(self, model: str) -> Calibration:
         """The marks of a model. Raises LabProblem where there are none on this data."""
         if model not in self.calibrations:
-            raise LabProblem(f"{model} has no calibration on {self.data.identity!r}", hint="run `autograder calibrate`")
+            raise LabProblem(
+                f"{model} has no calibration on {self.data.identity!r}", hint="run `autograder calibrate`"
+            )
         return self.calibrations[model]
 
     def labels(self, name: str) -> ArrayView | None:
@@ -153,13 +157,17 @@ class Evidence:
     def value(self, name: str) -> Any:
         """What the notebook defined under this name. Raises Unanswered."""
         if name not in self.names:
-            raise Unanswered(f"`{name}` is not defined when your notebook has run from top to bottom.{self._hint()}")
+            raise Unanswered(
+                f"`{name}` is not defined when your notebook has run from top to bottom.{self._hint()}"
+            )
         return self.names[name]
 
     def probe(self, name: str) -> Any:
         """What a probe found. Raises Unanswered where the student's code failed or is not there."""
         if name not in self.probes:
-            raise Unanswered(f"`{name}` could not be tried out: it ended the notebook's kernel, or never returned.")
+            raise Unanswered(
+                f"`{name}` could not be tried out: it ended the notebook's kernel, or never returned."
+            )
         found = self.probes[name]
         if isinstance(found, Unanswered):
             raise Unanswered(str(found) + self._hint())
@@ -228,7 +236,9 @@ def read_evidence(folder: Path) -> Evidence:
         probes=probes,
         fits=tuple(_each(names.get("fits"), lambda record: _fit(record, arrays), problems)),
         evaluations=tuple(_each(names.get("evaluations"), _evaluation, problems)),
-        files={file.name: file for file in _each(files.get("files"), lambda r: _saved(r, file_arrays), problems)},
+        files={
+            file.name: file for file in _each(files.get("files"), lambda r: _saved(r, file_arrays), problems)
+        },
         cells=tuple(_each(cells.get("cells"), _cell, problems)),
         patched=tuple(str(name)[:200] for name in names.get("patched", []) or [])[:50],
         global_seed_set=names.get("global_seed_set") is True,
@@ -252,7 +262,15 @@ def _part(folder: Path, name: str, problems: list[str]) -> tuple[dict[str, Any],
 def _guarded(make: Any, otherwise: Any, problems: list[str]) -> Any:
     try:
         return make()
-    except (EvidenceProblem, TypeError, ValueError, KeyError, AttributeError, OverflowError, RecursionError) as problem:
+    except (
+        EvidenceProblem,
+        TypeError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as problem:
         problems.append(f"{type(problem).__name__}: {problem}"[:300])
         return otherwise
 
@@ -265,8 +283,12 @@ def _each(records: Any, make: Any, problems: list[str]) -> Iterator[Any]:
 
 
 def _views(records: dict[str, Any], arrays: dict[str, np.ndarray], problems: list[str]) -> dict[str, Any]:
-    found = {name: _guarded(lambda r=record: view(r, arrays), None, problems) for name, record in records.items()}
-    return {name: value for name, value in found.items() if value is not None or records[name] == {"kind": "none"}}
+    found = {
+        name: _guarded(lambda r=record: view(r, arrays), None, problems) for name, record in records.items()
+    }
+    return {
+        name: value for name, value in found.items() if value is not None or records[name] == {"kind": "none"}
+    }
 
 
 def _probes(folder: Path, problems: list[str]) -> dict[str, Any]:
@@ -284,13 +306,21 @@ def _probes(folder: Path, problems: list[str]) -> dict[str, Any]:
 
 
 def _probe_problem(name: str, record: dict[str, Any]) -> str:
-    lines = [str(line)[:200] for line in record.get("lines", []) if line] if isinstance(record.get("lines"), list) else []
+    lines = (
+        [str(line)[:200] for line in record.get("lines", []) if line]
+        if isinstance(record.get("lines"), list)
+        else []
+    )
     where = f" at `{lines[-1]}`" if lines else ""
     return f"`{name}` could not be tried out: {str(record['problem'])[:500]}{where}."
 
 
 def _with_answer(name: str, found: Any, probes: Mapping[str, Any]) -> Any:
-    return attrs.evolve(found, answer=probes[name]) if isinstance(found, FunctionView) and name in probes else found
+    return (
+        attrs.evolve(found, answer=probes[name])
+        if isinstance(found, FunctionView) and name in probes
+        else found
+    )
 
 
 def _fit(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fit:
@@ -311,7 +341,9 @@ def _fit(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fit:
 
 
 def _callback(record: dict[str, Any]) -> Callback:
-    return Callback(type=str(record["class"]), bases=tuple(map(str, record["bases"])), settings=dict(record["settings"]))
+    return Callback(
+        type=str(record["class"]), bases=tuple(map(str, record["bases"])), settings=dict(record["settings"])
+    )
 
 
 def _fed(record: dict[str, Any] | None, arrays: dict[str, np.ndarray]) -> Fed | None:
@@ -351,6 +383,8 @@ def _saved(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> SavedFile:
     if problem or record.get("kind") not in ("model", "history"):
         return SavedFile(name=str(record["name"]), problem=problem or "it is of an unknown kind")
     if record["kind"] == "history":
-        history = {str(metric): [number(value) for value in values] for metric, values in record["history"].items()}
+        history = {
+            str(metric): [number(value) for value in values] for metric, values in record["history"].items()
+        }
         return SavedFile(name=str(record["name"]), problem="", history=history)
     return SavedFile(name=str(record["name"]), problem="", model=model_view(record, arrays))

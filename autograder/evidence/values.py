@@ -208,7 +208,9 @@ def _dict(record: dict[str, Any], arrays: Arrays, depth: int) -> dict[Any, Any]:
             raise EvidenceProblem("a dict is malformed")
         key = view(item[0], arrays, depth + 1)
         # A key that Python could not hash was not a key; its place is kept by its description.
-        found[key if isinstance(key, (str, int, float, bool, type(None))) else repr(key)] = view(item[1], arrays, depth + 1)
+        found[key if isinstance(key, (str, int, float, bool, type(None))) else repr(key)] = view(
+            item[1], arrays, depth + 1
+        )
     return found
 
 
@@ -294,7 +296,9 @@ def model_view(record: dict[str, Any], arrays: Arrays) -> ModelView:
         type=_text(record.get("class", "")),
         config=record.get("config"),
         weights={_text(path): [_key(arrays, key) for key in _list(keys)] for path, keys in weights.items()},
-        weights_in_order=tuple([_key(arrays, key) for key in _list(keys)] for keys in record.get("weights_in_order") or ()),
+        weights_in_order=tuple(
+            [_key(arrays, key) for key in _list(keys)] for keys in record.get("weights_in_order") or ()
+        ),
         activations={_text(path): _key(arrays, key) for path, key in activations.items()},
         input_shapes=_shapes(record.get("input_shapes")),
         output_shapes=_shapes(record.get("output_shapes")),

@@ -76,7 +76,9 @@ def _read_tests(path: Path) -> ExceptionTestFile:
     try:
         return ExceptionTestFile.from_file(str(path))
     except Exception as error:  # a test file is code: it can raise anything
-        raise LabProblem(f"the tests cannot be read: {error}", where=path.name, hint="run `autograder build`") from error
+        raise LabProblem(
+            f"the tests cannot be read: {error}", where=path.name, hint="run `autograder build`"
+        ) from error
 
 
 def _run(question: str, number: int, case: Any, environment: Environment) -> TestResult:
@@ -93,7 +95,9 @@ def _run(question: str, number: int, case: Any, environment: Environment) -> Tes
         # Public tests run on a student's machine as well and may stumble over what is not there.
         if case.hidden:
             raise MachineFault(
-                f"the test {name} broke: {type(error).__name__}: {error}", where=question, hint="report this with fault.log"
+                f"the test {name} broke: {type(error).__name__}: {error}",
+                where=question,
+                hint="report this with fault.log",
             ) from error
         failure = f"{type(error).__name__}: {error}"
     passed = failure is None

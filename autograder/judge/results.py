@@ -74,5 +74,8 @@ def _summary(evidence: Evidence) -> str:
             "Your notebook sets TensorFlow's global seed. With it, `fit` on arrays sees the same batches in every epoch, "
             "which costs some accuracy; `dnnlab.set_seed` and `dnnlab.batches` do not have that effect."
         )
-    lines += [f"`{name}` was replaced by your notebook; the original was used for grading." for name in evidence.patched[:5]]
+    lines += [
+        f"`{name}` was replaced by your notebook; the original was used for grading."
+        for name in evidence.patched[:5]
+    ]
     return "\n".join(lines) or "Your notebook ran from top to bottom."

@@ -80,7 +80,13 @@ class Budget:
         def recorded(model: Any, *args: Any, **kwargs: Any) -> Any:
             result = evaluate(model, *args, **kwargs)
             if len(self.evaluations) < MAX_RECORDS:
-                values = result.values() if isinstance(result, dict) else result if isinstance(result, list) else [result]
+                values = (
+                    result.values()
+                    if isinstance(result, dict)
+                    else result
+                    if isinstance(result, list)
+                    else [result]
+                )
                 compiled = describe_compilation(model) or {}
                 self.evaluations.append(
                     {
@@ -127,7 +133,9 @@ class Budget:
         try:
             if not isinstance(x, np.ndarray) and hasattr(x, "take") and hasattr(x, "element_spec"):
                 batch = next(iter(x.take(1)))
-                inputs, labels = (batch[0], batch[1]) if isinstance(batch, tuple) and len(batch) > 1 else (batch, None)
+                inputs, labels = (
+                    (batch[0], batch[1]) if isinstance(batch, tuple) and len(batch) > 1 else (batch, None)
+                )
                 return {
                     "source": "dataset",
                     "rows": None,
@@ -145,7 +153,12 @@ class Budget:
                 "labels": self._rows(y, positions),
             }
         except Exception as error:
-            return {"source": f"unreadable: {type(error).__name__}", "rows": None, "inputs": None, "labels": None}
+            return {
+                "source": f"unreadable: {type(error).__name__}",
+                "rows": None,
+                "inputs": None,
+                "labels": None,
+            }
 
     def _rows(self, data: Any, chosen: Any) -> dict[str, Any] | None:
         return None if data is None else self.recorder.value(np.asarray(data)[chosen])
@@ -216,7 +229,11 @@ def _callback(callback: Any) -> dict[str, Any]:
     if isinstance(callback, keras.callbacks.ModelCheckpoint):
         settings["filepath"] = str(callback.filepath)
     bases = [cls.__name__ for cls in type(callback).__mro__]
-    return {"class": type(callback).__name__[:200], "bases": bases[:20], "settings": dict(list(settings.items())[:40])}
+    return {
+        "class": type(callback).__name__[:200],
+        "bases": bases[:20],
+        "settings": dict(list(settings.items())[:40]),
+    }
 
 
 def _whole(value: Any) -> int | None:

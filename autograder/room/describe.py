@@ -39,7 +39,9 @@ def row_hashes(array: np.ndarray) -> np.ndarray:
     rows = len(array)
     width = int(np.prod(array.shape[1:], dtype=np.int64)) * array.dtype.itemsize
     words = -(-width // 8)
-    odd = np.random.default_rng(20).integers(0, 2**63, size=words, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    odd = np.random.default_rng(20).integers(0, 2**63, size=words, dtype=np.uint64) * np.uint64(
+        2
+    ) + np.uint64(1)
     hashes = np.empty(rows, np.uint64)
     for start in range(0, rows, BLOCK_ROWS):
         block = np.ascontiguousarray(array[start : start + BLOCK_ROWS]).reshape(-1).view(np.uint8)
@@ -70,7 +72,11 @@ class Recorder:
         try:
             return self._value(thing, depth)
         except Exception as error:
-            return {"kind": "object", "type": _type_name(thing), "problem": f"{type(error).__name__}: {error}"[:MAX_TEXT]}
+            return {
+                "kind": "object",
+                "type": _type_name(thing),
+                "problem": f"{type(error).__name__}: {error}"[:MAX_TEXT],
+            }
 
     def _value(self, thing: Any, depth: int) -> dict[str, Any]:
         kind = type(thing)
@@ -194,7 +200,11 @@ def _number(thing: Any) -> dict[str, Any]:
         return {"kind": "number", "type": "bool", "value": bool(thing)}
     if isinstance(thing, (int, np.integer)):
         whole = int(thing)
-        return {"kind": "number", "type": "int", "value": whole if abs(whole) < 2**53 else _plain(float(whole))}
+        return {
+            "kind": "number",
+            "type": "int",
+            "value": whole if abs(whole) < 2**53 else _plain(float(whole)),
+        }
     return {"kind": "number", "type": "float", "value": _plain(float(thing))}
 
 

@@ -110,7 +110,9 @@ class _Run:
             else:
                 await self._run_cell(number, cell, record, left_out)
 
-    async def _run_cell(self, number: int, cell: Any, record: dict[str, Any], left_out: tuple[int, ...] | None) -> None:
+    async def _run_cell(
+        self, number: int, cell: Any, record: dict[str, Any], left_out: tuple[int, ...] | None
+    ) -> None:
         started = time.monotonic()
         statements = _statements(cell.source)
         if left_out is None:
@@ -158,10 +160,14 @@ class _Run:
     async def _part(self, name: str, call: str) -> None:
         """Have the kernel write one part, and pass it on at once."""
         event(event="part", part=name)
-        cell = nbformat.v4.new_code_cell(f"from autograder.room import kernel as _room_kernel\n_room_kernel.{call}")
+        cell = nbformat.v4.new_code_cell(
+            f"from autograder.room import kernel as _room_kernel\n_room_kernel.{call}"
+        )
         self.client.timeout = PART_SECONDS
         try:
-            await asyncio.wait_for(self.client.async_execute_cell(cell, 0, store_history=False), PART_SECONDS + GRACE_SECONDS)
+            await asyncio.wait_for(
+                self.client.async_execute_cell(cell, 0, store_history=False), PART_SECONDS + GRACE_SECONDS
+            )
         except (DeadKernelError, CellTimeoutError, TimeoutError) as error:
             event(event="lost", part=name, why="ended the kernel")
             raise _LostKernel from error
@@ -201,7 +207,9 @@ def _probe_names(path: Path) -> list[str]:
     if not path.exists():
         return []
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return [node.name for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
+    return [
+        node.name for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    ]
 
 
 def _copy(source: Path, target: Path) -> None:

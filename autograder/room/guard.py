@@ -17,7 +17,15 @@ from typing import Any
 
 __all__ = ["Guard"]
 
-_KEPT = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, type, property, classmethod, staticmethod)
+_KEPT = (
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.MethodType,
+    type,
+    property,
+    classmethod,
+    staticmethod,
+)
 
 
 class Guard:
@@ -51,10 +59,22 @@ class Guard:
         sys.settrace(None)
         sys.setprofile(None)
         gc.callbacks.clear()
-        bodies = [(function, function.__code__) for function, code, *_ in self._bodies if function.__code__ is not code]
+        bodies = [
+            (function, function.__code__)
+            for function, code, *_ in self._bodies
+            if function.__code__ is not code
+        ]
         for function, code, defaults, keyword_defaults in self._bodies:
-            function.__code__, function.__defaults__, function.__kwdefaults__ = code, defaults, keyword_defaults
-        changed = [(owner, name, vars(owner).get(name)) for owner, name, value in self._attributes if vars(owner).get(name) is not value]
+            function.__code__, function.__defaults__, function.__kwdefaults__ = (
+                code,
+                defaults,
+                keyword_defaults,
+            )
+        changed = [
+            (owner, name, vars(owner).get(name))
+            for owner, name, value in self._attributes
+            if vars(owner).get(name) is not value
+        ]
         for owner, name, value in self._attributes:
             if vars(owner).get(name) is not value:
                 _set(owner, name, value)

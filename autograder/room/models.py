@@ -23,12 +23,18 @@ def example_inputs(shape: tuple[int, ...], count: int = EXAMPLES) -> np.ndarray:
     return np.random.default_rng(0).random((count, *shape), dtype=np.float32)
 
 
-def describe_model(recorder: Recorder, model: keras.Model, input_shape: tuple[int, ...] | None = None) -> dict[str, Any]:
+def describe_model(
+    recorder: Recorder, model: keras.Model, input_shape: tuple[int, ...] | None = None
+) -> dict[str, Any]:
     """The record of a model. The model itself is left as it was.
 
     input_shape: the shape of one input, used only to build a model that has not seen any yet.
     """
-    record: dict[str, Any] = {"kind": "model", "class": type(model).__name__[:200], "built_by_student": bool(model.built)}
+    record: dict[str, Any] = {
+        "kind": "model",
+        "class": type(model).__name__[:200],
+        "built_by_student": bool(model.built),
+    }
     record["compiled"] = describe_compilation(model)
     try:
         graph = _as_functional(model, input_shape)
@@ -75,7 +81,11 @@ def _named(thing: Any) -> Any:
         settings = thing.get("config")
         if thing["class_name"] == "function" and isinstance(settings, str):
             return settings
-        plain = {k: v for k, v in settings.items() if isinstance(v, (str, int, float, bool))} if isinstance(settings, dict) else {}
+        plain = (
+            {k: v for k, v in settings.items() if isinstance(v, (str, int, float, bool))}
+            if isinstance(settings, dict)
+            else {}
+        )
         return {"name": str(thing["class_name"]), "config": plain}
     return getattr(thing, "__name__", type(thing).__name__)
 
@@ -84,7 +94,9 @@ def _metric_names(metrics: Any) -> list[Any]:
     if metrics is None:
         return []
     if isinstance(metrics, dict) and "class_name" not in metrics:
-        metrics = [item for value in metrics.values() for item in (value if isinstance(value, list) else [value])]
+        metrics = [
+            item for value in metrics.values() for item in (value if isinstance(value, list) else [value])
+        ]
     if not isinstance(metrics, (list, tuple)):
         metrics = [metrics]
     flat = [item for entry in metrics for item in (entry if isinstance(entry, (list, tuple)) else [entry])]
@@ -93,7 +105,11 @@ def _metric_names(metrics: Any) -> list[Any]:
 
 def _as_functional(model: keras.Model, input_shape: tuple[int, ...] | None) -> keras.Model:
     """The model as a graph that Keras can serialise; layers and weights are shared, not copied."""
-    graphed = isinstance(model, keras.Sequential) or hasattr(model, "operations") and bool(getattr(model, "inputs", None))
+    graphed = (
+        isinstance(model, keras.Sequential)
+        or hasattr(model, "operations")
+        and bool(getattr(model, "inputs", None))
+    )
     if not model.built:
         if input_shape is None:
             raise ValueError("the model has not been built: it does not know its input shape yet")
@@ -124,7 +140,9 @@ def _weights(recorder: Recorder, model: keras.Model, path: str = "") -> dict[str
             arrays = [np.asarray(variable) for variable in layer.weights]
             size += sum(array.nbytes for array in arrays)
             if size > MAX_WEIGHT_BYTES:
-                raise ValueError(f"the model is too large to describe: more than {MAX_WEIGHT_BYTES >> 20} MB of weights")
+                raise ValueError(
+                    f"the model is too large to describe: more than {MAX_WEIGHT_BYTES >> 20} MB of weights"
+                )
             kept[name] = [recorder.keep(array) for array in arrays]
     return kept
 

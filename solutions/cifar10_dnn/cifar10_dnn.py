@@ -225,7 +225,7 @@ failure_message: The network should take images of 32 x 32 pixels in 3 colours, 
 def test_input(env):
     from autograder.checks import evidence_of, require, structure
 
-    net = evidence_of(env).probe_model("build_dnn")
+    net = evidence_of(env, "cifar10_dnn").probe_model("build_dnn")
     require(structure.check_input(net, shape=(32, 32, 3)))
 
 
@@ -241,7 +241,7 @@ failure_message: Count the hidden dense layers and their units. The output layer
 def test_hidden_layers(env):
     from autograder.checks import evidence_of, require, structure
 
-    net = evidence_of(env).probe_model("build_dnn")
+    net = evidence_of(env, "cifar10_dnn").probe_model("build_dnn")
     require(structure.check_hidden_layers(net, count=20, units=100))
 
 
@@ -257,7 +257,7 @@ failure_message: Every hidden layer needs the ELU activation, exactly once.
 def test_activations(env):
     from autograder.checks import evidence_of, require, structure
 
-    net = evidence_of(env).probe_model("build_dnn")
+    net = evidence_of(env, "cifar10_dnn").probe_model("build_dnn")
     require(structure.check_activations(net, "elu"))
 
 
@@ -273,7 +273,7 @@ failure_message: Every hidden layer needs He initialisation. The default of Kera
 def test_initialisers(env):
     from autograder.checks import evidence_of, require, structure
 
-    net = evidence_of(env).probe_model("build_dnn")
+    net = evidence_of(env, "cifar10_dnn").probe_model("build_dnn")
     require(structure.check_initialisers(net, "he"))
 
 
@@ -289,7 +289,7 @@ failure_message: The last layer should be dense, with one unit for each class an
 def test_output(env):
     from autograder.checks import evidence_of, require, structure
 
-    net = evidence_of(env).probe_model("build_dnn")
+    net = evidence_of(env, "cifar10_dnn").probe_model("build_dnn")
     require(structure.check_output(net, units=10, activation="softmax"))
 
 
@@ -415,7 +415,7 @@ failure_message: The sizes are off. Set 5,000 images aside for validation and tr
 def test_sizes(env):
     from autograder.checks import evidence_of, require, splits
 
-    require(splits.check_sizes(evidence_of(env), valid=5000))
+    require(splits.check_sizes(evidence_of(env, "cifar10_dnn"), valid=5000))
 
 
 # %%
@@ -430,7 +430,7 @@ failure_message: The validation set should be the first 5,000 images of the trai
 def test_validation_rows(env):
     from autograder.checks import evidence_of, require, splits
 
-    require(splits.check_rows(evidence_of(env), valid=5000))
+    require(splits.check_rows(evidence_of(env, "cifar10_dnn"), valid=5000))
 
 
 # %%
@@ -445,7 +445,7 @@ failure_message: Some images are in more than one set, so that one of them no lo
 def test_no_overlap(env):
     from autograder.checks import evidence_of, require, splits
 
-    require(splits.check_overlap(evidence_of(env)))
+    require(splits.check_overlap(evidence_of(env, "cifar10_dnn")))
 
 
 # %%
@@ -460,7 +460,7 @@ failure_message: Images and labels are out of step. Cut and order both in the sa
 def test_labels_in_step(env):
     from autograder.checks import evidence_of, require, splits
 
-    require(splits.check_labels(evidence_of(env), valid=5000))
+    require(splits.check_labels(evidence_of(env, "cifar10_dnn"), valid=5000))
 
 
 # %% [raw]
@@ -552,7 +552,7 @@ failure_message: The model should be compiled with Nadam.
 def test_optimiser(env):
     from autograder.checks import compiling, evidence_of, require
 
-    require(compiling.check_optimiser(evidence_of(env).model("model"), "nadam"))
+    require(compiling.check_optimiser(evidence_of(env, "cifar10_dnn").model("model"), "nadam"))
 
 
 # %%
@@ -567,7 +567,7 @@ failure_message: The loss does not fit. Integer labels want the sparse categoric
 def test_loss_fits(env):
     from autograder.checks import compiling, evidence_of, require
 
-    evidence = evidence_of(env)
+    evidence = evidence_of(env, "cifar10_dnn")
     require(compiling.check_loss(evidence.model("model"), labels=evidence.labels("y_train")))
 
 
@@ -583,7 +583,7 @@ failure_message: Accuracy is not among the metrics that the model was compiled w
 def test_metric(env):
     from autograder.checks import compiling, evidence_of, require
 
-    require(compiling.check_metric(evidence_of(env).model("model"), "accuracy"))
+    require(compiling.check_metric(evidence_of(env, "cifar10_dnn").model("model"), "accuracy"))
 
 
 # %% [raw]
@@ -716,7 +716,7 @@ failure_message: Try more learning rates, or spread them wider.
 def test_rates(env):
     from autograder.checks import evidence_of, require, search
 
-    require(search.check_rates(evidence_of(env).value("lr_results"), at_least=5, decades=2))
+    require(search.check_rates(evidence_of(env, "cifar10_dnn").value("lr_results"), at_least=5, decades=2))
 
 
 # %%
@@ -731,7 +731,7 @@ failure_message: best_lr is not the rate with the lowest validation loss in lr_r
 def test_choice(env):
     from autograder.checks import evidence_of, require, search
 
-    evidence = evidence_of(env)
+    evidence = evidence_of(env, "cifar10_dnn")
     require(search.check_choice(evidence.value("lr_results"), evidence.value("best_lr")))
 
 
@@ -747,7 +747,7 @@ failure_message: The results in lr_results do not come from a fresh training for
 def test_measured(env):
     from autograder.checks import evidence_of, require, search
 
-    require(search.check_measured(evidence_of(env), "lr_results"))
+    require(search.check_measured(evidence_of(env, "cifar10_dnn"), "lr_results"))
 
 
 # %% [raw]
@@ -878,7 +878,7 @@ failure_message: Training should stop early on the validation loss, with some pa
 def test_early_stopping(env):
     from autograder.checks import evidence_of, require, training
 
-    require(training.check_early_stopping(evidence_of(env), "cifar10_dnn", monitor="val_loss"))
+    require(training.check_early_stopping(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", monitor="val_loss"))
 
 
 # %%
@@ -893,7 +893,7 @@ failure_message: The saved weights are not those of the epoch with the lowest va
 def test_best_epoch_kept(env):
     from autograder.checks import evidence_of, require, training
 
-    require(training.check_best_kept(evidence_of(env), "cifar10_dnn"))
+    require(training.check_best_kept(evidence_of(env, "cifar10_dnn"), "cifar10_dnn"))
 
 
 # %%
@@ -908,7 +908,7 @@ failure_message: The saved history does not belong to the saved network. Save bo
 def test_history_belongs(env):
     from autograder.checks import evidence_of, require, training
 
-    require(training.check_history_belongs(evidence_of(env), "cifar10_dnn"))
+    require(training.check_history_belongs(evidence_of(env, "cifar10_dnn"), "cifar10_dnn"))
 
 
 # %%
@@ -923,7 +923,7 @@ failure_message: Validation accuracy, step 1 of 5, is missed. The saved network 
 def test_validation_accuracy_1(env):
     from autograder.checks import accuracy, evidence_of, require
 
-    require(accuracy.check_step(evidence_of(env), "cifar10_dnn", "validation", step=1, of=5))
+    require(accuracy.check_step(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", "validation", step=1, of=5))
 
 
 # %%
@@ -938,7 +938,7 @@ failure_message: Validation accuracy, step 2 of 5, is missed. Look at the rate a
 def test_validation_accuracy_2(env):
     from autograder.checks import accuracy, evidence_of, require
 
-    require(accuracy.check_step(evidence_of(env), "cifar10_dnn", "validation", step=2, of=5))
+    require(accuracy.check_step(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", "validation", step=2, of=5))
 
 
 # %%
@@ -953,7 +953,7 @@ failure_message: Validation accuracy, step 3 of 5, is missed. Look at the learni
 def test_validation_accuracy_3(env):
     from autograder.checks import accuracy, evidence_of, require
 
-    require(accuracy.check_step(evidence_of(env), "cifar10_dnn", "validation", step=3, of=5))
+    require(accuracy.check_step(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", "validation", step=3, of=5))
 
 
 # %%
@@ -968,7 +968,7 @@ failure_message: Validation accuracy, step 4 of 5, is missed. Look at the learni
 def test_validation_accuracy_4(env):
     from autograder.checks import accuracy, evidence_of, require
 
-    require(accuracy.check_step(evidence_of(env), "cifar10_dnn", "validation", step=4, of=5))
+    require(accuracy.check_step(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", "validation", step=4, of=5))
 
 
 # %%
@@ -983,7 +983,7 @@ failure_message: Validation accuracy, step 5 of 5, is missed. A somewhat smaller
 def test_validation_accuracy_5(env):
     from autograder.checks import accuracy, evidence_of, require
 
-    require(accuracy.check_step(evidence_of(env), "cifar10_dnn", "validation", step=5, of=5))
+    require(accuracy.check_step(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", "validation", step=5, of=5))
 
 
 # %%
@@ -998,7 +998,7 @@ failure_message: Test accuracy, step 1 of 5, is missed. The saved network has ha
 def test_test_accuracy_1(env):
     from autograder.checks import accuracy, evidence_of, require
 
-    require(accuracy.check_step(evidence_of(env), "cifar10_dnn", "test", step=1, of=5))
+    require(accuracy.check_step(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", "test", step=1, of=5))
 
 
 # %%
@@ -1013,7 +1013,7 @@ failure_message: Test accuracy, step 2 of 5, is missed. Look at the rate and the
 def test_test_accuracy_2(env):
     from autograder.checks import accuracy, evidence_of, require
 
-    require(accuracy.check_step(evidence_of(env), "cifar10_dnn", "test", step=2, of=5))
+    require(accuracy.check_step(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", "test", step=2, of=5))
 
 
 # %%
@@ -1028,7 +1028,7 @@ failure_message: Test accuracy, step 3 of 5, is missed. Look at the learning rat
 def test_test_accuracy_3(env):
     from autograder.checks import accuracy, evidence_of, require
 
-    require(accuracy.check_step(evidence_of(env), "cifar10_dnn", "test", step=3, of=5))
+    require(accuracy.check_step(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", "test", step=3, of=5))
 
 
 # %%
@@ -1043,7 +1043,7 @@ failure_message: Test accuracy, step 4 of 5, is missed. Look at the learning rat
 def test_test_accuracy_4(env):
     from autograder.checks import accuracy, evidence_of, require
 
-    require(accuracy.check_step(evidence_of(env), "cifar10_dnn", "test", step=4, of=5))
+    require(accuracy.check_step(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", "test", step=4, of=5))
 
 
 # %%
@@ -1058,7 +1058,7 @@ failure_message: Test accuracy, step 5 of 5, is missed. A somewhat smaller learn
 def test_test_accuracy_5(env):
     from autograder.checks import accuracy, evidence_of, require
 
-    require(accuracy.check_step(evidence_of(env), "cifar10_dnn", "test", step=5, of=5))
+    require(accuracy.check_step(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", "test", step=5, of=5))
 
 
 # %% [raw]

@@ -1,0 +1,136 @@
+"""Gather evidence from a namespace: a question's names, and what the lab's probes find."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import json
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from autograder.room.describe import Recorder
+from autograder.room.models import describe_model
+from autograder.room.stream import npz_bytes
+
+__all__ = ["Collector", "Part", "ProbeRoom", "load_probes", "write_part"]
+
+Part = tuple[dict[str, Any], dict[str, np.ndarray]]
+"""A record and the arrays that it names."""
+MAX_MARKS = 100
+
+
+class ProbeRoom:
+    """What a probe is given: the student's names, and ways to describe what it finds."""
+
+    def __init__(self, namespace: dict[str, Any], recorder: Recorder) -> None:
+        self._namespace = namespace
+        self._recorder = recorder
+
+    def defined(self, name: str) -> Any:
+        """What the student defined under this name. Raises NameError where there is nothing."""
+        if name not in self._namespace:
+            raise NameError(f"{name} is not defined")
+        return self._namespace[name]
+
+    def model(self, model: Any, input_shape: tuple[int, ...] | None = None) -> dict[str, Any]:
+        """The record of a model; of anything else, what it is."""
+        if isinstance(model, keras.Model):
+            return describe_model(self._recorder, model, input_shape)
+        return self._recorder.value(model)
+
+    def value(self, thing: Any) -> dict[str, Any]:
+        """The record of any value."""
+        return self._recorder.value(thing)
+
+
+class Collector:
+    """Gathers evidence from one namespace: names per question, probes, and what the budget recorded."""
+
+    def __init__(self, questions: dict[str, list[str]], namespace: Callable[[], dict[str, Any]]) -> None:
+        self._questions = questions
+        self._namespace = namespace
+        self._recorder = Recorder("n")
+        self._marked: dict[str, dict[str, Any]] = {}
+        self._marks = 0
+
+    @property
+    def marked(self) -> list[str]:
+        """The questions that were marked so far, in that order."""
+        return list(self._marked)
+
+    def mark(self, question: str) -> None:
+        """Describe a question's names as they are now; the last mark counts."""
+        self._marks += 1
+        if question in self._questions and self._marks <= MAX_MARKS:
+            self._marked[question] = self._describe(question)
+
+    def _describe(self, question: str) -> dict[str, Any]:
+        namespace = self._namespace()
+        return {
+            name: self._recorder.value(namespace[name])
+            for name in self._questions[question]
+            if name in namespace
+        }
+
+    def names(self) -> Part:
+        """All names of all questions. A mark outranks the end of the notebook."""
+        names: dict[str, Any] = {}
+        for question in self._questions:
+            names.update(self._describe(question) | self._marked.get(question, {}))
+        return {"schema": 1, "names": names}, dict(self._recorder.arrays)
+
+    def probe(self, function: Callable[[ProbeRoom], Any]) -> Part:
+        """Run one probe. What the student's code raises becomes part of the record."""
+        recorder = Recorder("p")
+        record: dict[str, Any] = {"schema": 1}
+        try:
+            found = function(ProbeRoom(self._namespace(), recorder))
+            record["value"] = found if isinstance(found, dict) and "kind" in found else recorder.value(found)
+        except BaseException as error:  # a student's function may raise SystemExit too
+            record["problem"] = f"{type(error).__name__}: {error}"[:2000]
+            record["lines"] = _student_lines(error)
+        return record, recorder.arrays
+
+
+def _student_lines(error: BaseException) -> list[str]:
+    """The source lines of the notebook that an error went through, innermost last."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [
+        frame.line or ""
+        for frame in frames
+        if "ipykernel" in frame.filename and "site-packages" not in frame.filename
+    ][-3:]
+
+
+def write_part(folder: Path, name: str, part: Part) -> None:
+    """Write a part as `<name>.json` and `<name>.npz`."""
+    record, arrays = part
+    (folder / f"{name}.npz").write_bytes(npz_bytes(arrays))
+    (folder / f"{name}.json").write_text(json.dumps(_without_private(record)), encoding="utf-8")
+
+
+def load_probes(path: Path) -> dict[str, Callable[[ProbeRoom], Any]]:
+    """The public functions of a lab's probe module, by name; none where there is no such module."""
+    if not path.exists():
+        return {}
+    spec = importlib.util.spec_from_file_location("lab_probes", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {
+        name: function
+        for name, function in vars(module).items()
+        if inspect.isfunction(function) and function.__module__ == "lab_probes" and not name.startswith("_")
+    }
+
+
+def _without_private(record: Any) -> Any:
+    """A record without the keys that only this process needs."""
+    if isinstance(record, dict):
+        return {key: _without_private(value) for key, value in record.items() if not str(key).startswith("_")}
+    return [_without_private(item) for item in record] if isinstance(record, (list, tuple)) else record
