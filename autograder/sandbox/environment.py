@@ -38,8 +38,7 @@ ROOM = Places(submission="/room/submission", kit="/room/kit", data="/room/data",
 def environment_of(job: Job, places: Places, *, path: str = "/usr/local/bin:/usr/bin:/bin") -> dict[str, str]:
     """All variables of the job; `path` is its PATH.
 
-    One thread per numeric library, as a batch runs one job per core and more threads only fight; the
-    notebook's own kernel sets Matplotlib's backend.
+    One thread per numeric library, as a batch runs one job per core and more threads only fight.
     """
     threads = (
         "OMP_NUM_THREADS",
@@ -65,6 +64,8 @@ def environment_of(job: Job, places: Places, *, path: str = "/usr/local/bin:/usr
         "USER": "student",
         "LOGNAME": "student",
         "MPLCONFIGDIR": str(PurePosixPath(places.work) / ".matplotlib"),
+        # Set here, as a kernel that imports much before it starts would set it too late.
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "CUDA_VISIBLE_DEVICES": "",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "TF_ENABLE_ONEDNN_OPTS": "0",
