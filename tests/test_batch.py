@@ -315,6 +315,16 @@ class TestDoingOnlyWhatIsMissing:
         assert 7.3 == found.score
         assert ["collect kim", "judge kim", "judge kim"] == logged()
 
+    def test_a_mended_lab_only_judges(self, tmp_path, grade):
+        """When judging failed for the lab's sake, mending the lab costs no second run of student code."""
+        hand_in(tmp_path / "class", kim="")
+        write(tmp_path / "hidden", {"kim.txt": b"bad_test"})
+        broken = grade()
+        (tmp_path / "hidden" / "kim.txt").unlink()
+
+        assert ({"kim": "fault"}, {"kim": "graded"}) == (verdicts(broken), verdicts(grade()))
+        assert ["collect kim", "judge kim", "judge kim"] == logged()
+
     @pytest.mark.parametrize("change", ["kit", "image", "data"])
     def test_another_room_runs_again(self, tmp_path, grade, monkeypatch, change):
         """Evidence of another kit, image or data is not used."""

@@ -223,13 +223,7 @@ class _Grading:
             return
         shutil.rmtree(evidence, ignore_errors=True)
         kept = setting.results.root / self._candidate.name / "evidence"
-        before = self._before
-        if (
-            before is not None
-            and before.evidence == evidence_hash
-            and before.verdict is not Verdict.FAULT
-            and kept.is_dir()
-        ):
+        if self._may_reuse(evidence_hash) and kept.is_dir():
             shutil.copytree(kept, evidence, copy_function=_link_or_copy)
         else:
             evidence.mkdir()
@@ -245,6 +239,13 @@ class _Grading:
                 name=f"{setting.results.batch}-{key}",
             )
         self._collected = True
+
+    def _may_reuse(self, evidence_hash: str) -> bool:
+        """After a fault only if the lab was changed since: then the fault may have been the lab's."""
+        before = self._before
+        if before is None or before.evidence != evidence_hash:
+            return False
+        return before.verdict is not Verdict.FAULT or before.lab_version != self._setting.version
 
     def _refuse(self, error: Ungradable) -> tuple[Outcome, bool]:
         reason = f"{error.where}: {error.what}" if error.where else error.what
