@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -18,11 +19,15 @@ from typing import Any
 
 import numpy as np
 
+from autograder import dnnlab
 from autograder.build.reference import reference_notebook, set_switches
 from autograder.calibration import Sample, add_sample, read_samples
 from autograder.data import DataSet, load, prepare
 from autograder.errors import LabProblem
 from autograder.labs import Lab
+from autograder.networks.graph import parse
+from autograder.networks.inference import accuracy_and_loss
+from autograder.room.archive import read_archive
 
 __all__ = ["calibrate", "train_reference"]
 
@@ -38,7 +43,10 @@ def calibrate(
     leave_out: tuple[str, ...] = (),
     say: Callable[[str], None] = print,
 ) -> None:
-    """Add a sample for each seed that has none yet. leave_out: questions whose cells the training does not need."""
+    """Add a sample for each seed that has none yet.
+
+    leave_out: questions whose cells the training does not need.
+    """
     folder = prepare(lab.dataset, source)
     data = load(folder, lab.dataset)
     for seed in seeds:
@@ -51,14 +59,15 @@ def calibrate(
             sample = _measure(Path(scratch), lab.models[0], data, seed, seconds)
         add_sample(lab.calibration, lab.models[0], data.identity, sample, _versions())
         say(
-            f"{lab.name} on {data.identity}, seed {seed}: {sample.validation:.1%} validation, {sample.test:.1%} test"
+            f"{lab.name} on {data.identity}, seed {seed}: {sample.validation:.1%} validation, "
+            f"{sample.test:.1%} test"
         )
 
 
 def train_reference(
     lab: Lab, seed: int, data: Path, folder: Path, *, leave_out: tuple[str, ...] = ()
 ) -> None:
-    """Run the reference notebook with that seed in a folder; its models are saved there. Raises LabProblem."""
+    """Run the reference notebook with that seed; its models are saved in the folder. Raises LabProblem."""
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
@@ -68,10 +77,10 @@ def train_reference(
         for cell in notebook.cells
         if cell.metadata.get("question") not in leave_out and not _only_shows(cell)
     ]
+    shutil.copy(dnnlab.__file__, folder)
     environment = {
         **os.environ,
         "DNNLAB_DATA": str(data),
-        "PYTHONPATH": str(Path(__file__).resolve().parent),
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "MPLBACKEND": "agg",
     }
@@ -92,15 +101,15 @@ def _only_shows(cell: Any) -> bool:
 
 
 def _measure(folder: Path, model: str, data: DataSet, seed: int, seconds: float) -> Sample:
-    import keras
-
     history = json.loads((folder / f"{model}.history.json").read_text(encoding="utf-8"))["history"]
-    network = keras.models.load_model(folder / f"{model}.keras")
+    record, arrays = read_archive(folder / f"{model}.keras")
+    graph = parse(record["config"])
+    weights = {path: [arrays[key] for key in keys] for path, keys in record["weights"].items()}
     accuracies, losses = [], []
     for images, labels in ((data.x_train[:VALID], data.y_train[:VALID]), (data.x_test, data.y_test)):
-        loss, accuracy = network.evaluate(images.astype(np.float32) / 255, labels, batch_size=1000, verbose=0)
-        accuracies.append(float(accuracy))
-        losses.append(float(loss))
+        found = accuracy_and_loss(graph, weights, images.astype(np.float32) / 255, labels)
+        accuracies.append(found.accuracy)
+        losses.append(found.loss)
     return Sample(
         seed=seed,
         epochs=len(history["val_loss"]),

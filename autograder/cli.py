@@ -240,8 +240,9 @@ def rejudge(out: Path, lab_name: str | None, jobs: int, data: str | None, as_jso
 def build(labs: tuple[str, ...], check: bool) -> None:
     """Make the student versions and the autograder bundles from the masters."""
     from autograder.build.command import build_labs
+    from autograder.proof import grade_reference
 
-    status = build_labs(list(labs), check=check, echo=click.echo)
+    status = build_labs(list(labs), check=check, echo=click.echo, grade=grade_reference)
     raise click.exceptions.Exit(status)
 
 
@@ -263,7 +264,7 @@ def image(base: str | None, tag: str | None, ca: Path | None, data: Path | None)
 
 
 @main.command()
-@_sandbox_option()
+@_sandbox_option("local")
 @_IMAGE
 @click.option("--out", type=_ANY, metavar="DIR", help="Results folder; without it a new temporary one.")
 def demo(kind: str, image: str | None, out: Path | None) -> None:

@@ -51,7 +51,7 @@ def submissions() -> Path:
 
 
 def _typically_wrong(notebook: Any) -> Any:
-    """The default initialiser, the popular optimiser, the highest loss instead of the lowest, no model file."""
+    """The default initialiser, the popular optimiser, the highest loss for the lowest, no model file."""
     notebook = patched(notebook, "q1", {', kernel_initializer="he_normal"': ""})
     notebook = patched(notebook, "q3", {"keras.optimizers.Nadam()": "keras.optimizers.Adam()"})
     return patched(notebook, "q4", {"min(lr_results, key": "max(lr_results, key"})

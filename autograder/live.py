@@ -27,7 +27,7 @@ _latest: dict[tuple[Any, ...], Evidence] = {}
 def evidence_of_notebook(env: Mapping[str, Any], lab_name: str) -> Evidence:
     """What a notebook defines now, with the model files in the current folder.
 
-    env: the notebook's globals. Kept until the notebook defines something else, as each of a lab's tests asks.
+    env: the notebook's globals. Kept until one of them changes, as each of a lab's tests asks for it.
     """
     lab = find_lab(lab_name)
     names = [name for question in lab.questions for name in question.defines]

@@ -23,7 +23,6 @@ def grade_reference(lab: Lab, notebook: Any, tests: Path) -> tuple[float, float]
 
     Runs in the local sandbox, as the reference is trusted, and without the files of a real data set.
     """
-    import json
 
     import nbformat
 

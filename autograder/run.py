@@ -58,7 +58,7 @@ def collect_evidence(
     Raises MachineFault where the sandbox, not the submission, fails.
     """
     destination.mkdir(parents=True, exist_ok=True)
-    common = {"batch": batch, "submission": staged, "kit": kit, "data": data}
+    common: dict[str, Any] = {"batch": batch, "submission": staged, "kit": kit, "data": data}
     with tempfile.TemporaryDirectory(prefix="autograder-") as scratch:
         streams = Path(scratch)
         models = Job(

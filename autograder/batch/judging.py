@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -120,7 +121,8 @@ class Judges:
         resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            process.start()
+            with _one_thread():
+                process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
@@ -128,6 +130,21 @@ class Judges:
         with self._lock:
             self._started.append(worker)
         return worker
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Start a process whose linear algebra uses one thread: several judges on few cores only fight."""
+    name = "OPENBLAS_NUM_THREADS"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def _raise_from(answer: dict[str, str]) -> None:

@@ -25,7 +25,7 @@ def reference_notebook(lab: Lab) -> Any:
 
 
 def submission_notebook(lab: Lab) -> Any:
-    """The reference notebook with Otter's cells in it, as a student hands it in: a check after each question."""
+    """The reference notebook as a student hands it in: with Otter's check after each question."""
     from nbformat import v4
 
     notebook = reference_notebook(lab)

@@ -1,6 +1,6 @@
 """Checks: pure functions from evidence to findings, for the hidden tests of the labs.
 
-A hidden test reads `require(structure.check_input(evidence_of(env, LAB).probe_model("build_dnn"), shape=...))`.
+A hidden test reads `require(structure.check_input(evidence_of(env, LAB).probe_model(NAME), shape=...))`.
 Names are the field's; each check's first docstring line is what the rubric says.
 """
 

@@ -45,7 +45,8 @@ def check_step(evidence: Evidence, name: str, which: str, *, step: int, of: int)
     if accuracy < floor + (full - floor) * step / of:
         where = "the validation set" if which == "validation" else "the test set"
         message = (
-            f"`{name}.keras` gets {accuracy:.1%} of {where} right. {_advice(accuracy, result)} The notebook that made the "
+            f"`{name}.keras` gets {accuracy:.1%} of {where} right. {_advice(accuracy, result)} The "
+            "notebook that made the "
             "file says more: look at both loss curves."
         )
         findings.append(Finding(message=message, where=f"{name}.keras"))
@@ -58,7 +59,10 @@ def _advice(accuracy: float, result: Reached) -> str:
             "That is about what guessing gets: was it saved before it was trained, or did its loss explode?"
         )
     if result.validation.loss > 2.2:
-        return "Its loss is hardly below that of guessing: was it trained on pictures that were scaled otherwise?"
+        return (
+            "Its loss is hardly below that of guessing: was it trained on pictures that were scaled "
+            "otherwise?"
+        )
     return "It can learn more: look at the learning rate, and at how long training was allowed to go on."
 
 
@@ -66,8 +70,10 @@ def _seen_the_test_set(evidence: Evidence, name: str, result: Reached) -> list[F
     gap = result.test.accuracy - result.validation.accuracy
     if gap > evidence.calibrated(name).largest_gap() or _trained_on_test(evidence):
         message = (
-            f"`{name}.keras` gets {result.test.accuracy:.1%} of the test set right and {result.validation.accuracy:.1%} of the "
-            "validation set. It has been trained on test pictures, so its accuracy on them says nothing. Train on the "
+            f"`{name}.keras` gets {result.test.accuracy:.1%} of the test set right and "
+            f"{result.validation.accuracy:.1%} of the "
+            "validation set. It has been trained on test pictures, so its accuracy on them says nothing. "
+            "Train on the "
             "training set only."
         )
         return [Finding(message=message, where=f"{name}.keras")]
@@ -116,14 +122,15 @@ def reached(evidence: Evidence, name: str) -> Reached:
 
 
 def saved_network(evidence: Evidence, name: str) -> tuple[Graph, dict[str, list[np.ndarray]]]:
-    """Graph and weights of a submitted file, held to the architecture that the student's own function gives."""
+    """Graph and weights of a submitted file, held to the architecture of the student's own function."""
     saved = evidence.saved_model(name)
     asked = _asked_for(evidence)
     try:
         if saved.weights_in_order:
             if asked is None:
                 raise Unanswered(
-                    f"`{name}.keras` holds a model of your own class, and `{ASKED_FOR}` gives no model to read it with."
+                    f"`{name}.keras` holds a model of your own class, and `{ASKED_FOR}` gives no model "
+                    "to read it with."
                 )
             return asked, fit_in_order(asked, saved.weights_in_order)
         graph = parse(saved.config)
@@ -133,14 +140,15 @@ def saved_network(evidence: Evidence, name: str) -> tuple[Graph, dict[str, list[
         differences = same_architecture(graph, asked, names=("the file", f"`{ASKED_FOR}()`"))
         if differences:
             raise Unanswered(
-                f"`{name}.keras` is not the network that `{ASKED_FOR}()` builds: {differences[0]}. Save the model that you "
+                f"`{name}.keras` is not the network that `{ASKED_FOR}()` builds: {differences[0]}. Save "
+                "the model that you "
                 "trained in this notebook."
             )
     return graph, dict(saved.weights)
 
 
 def _asked_for(evidence: Evidence) -> Graph | None:
-    """The graph of the student's own network; None where that question went wrong, which costs there, not here."""
+    """The graph of the student's own network; None where that question went wrong, which costs there."""
     try:
         found = evidence.probe(ASKED_FOR)
         return graph_of(found) if isinstance(found, ModelView) else None
@@ -149,9 +157,9 @@ def _asked_for(evidence: Evidence) -> Graph | None:
 
 
 def _preparations(evidence: Evidence) -> list[Preparation]:
-    one, zero = np.float32(1), np.float32(0)
+    one, zero = np.ones((), np.float32), np.zeros((), np.float32)
     candidates = preparations(evidence, valid=VALID)
-    candidates += [Preparation(scale=one / np.float32(255), offset=zero), Preparation(scale=one, offset=zero)]
+    candidates += [Preparation(scale=np.asarray(one / 255), offset=zero), Preparation(scale=one, offset=zero)]
     candidates += _fed_preparations(evidence)
     distinct: list[Preparation] = []
     for candidate in candidates:

@@ -57,20 +57,23 @@ def check_loss(model: ModelView, *, labels: ArrayView | None) -> list[Finding]:
         shown = _name(compiled.loss) or "no loss"
         return [
             Finding(
-                message=f"The model is compiled with {shown}. Classes that exclude each other want a categorical cross-entropy."
+                message=f"The model is compiled with {shown}. Classes that exclude each other want a "
+                "categorical cross-entropy."
             )
         ]
     one_hot = _one_hot(labels)
     if one_hot is False and name == _plain(CATEGORICAL):
         return [
             Finding(
-                message="The labels are whole numbers, and `categorical_crossentropy` wants ten numbers for each, of which one is 1. There is a variant of this loss for whole numbers."
+                message="The labels are whole numbers, and `categorical_crossentropy` wants ten numbers "
+                "for each, of which one is 1. There is a variant of this loss for whole numbers."
             )
         ]
     if one_hot is True and name == _plain(SPARSE):
         return [
             Finding(
-                message="The labels are one-hot, and the sparse variant of the cross-entropy wants whole numbers."
+                message="The labels are one-hot, and the sparse variant of the cross-entropy wants whole "
+                "numbers."
             )
         ]
     return _check_logits(model, compiled)
@@ -88,7 +91,8 @@ def _check_logits(model: ModelView, compiled: Compilation) -> list[Finding]:
     if from_logits and stack_of(model).output.activation == "softmax":
         return [
             Finding(
-                message="The loss is told to expect logits (`from_logits=True`), but the model ends in a softmax: softmax is then applied twice."
+                message="The loss is told to expect logits (`from_logits=True`), but the model ends in a "
+                "softmax: softmax is then applied twice."
             )
         ]
     return []
@@ -107,7 +111,8 @@ def check_metric(model: ModelView, name: str) -> list[Finding]:
     if any(isinstance(entry, dict) and _plain(_name(entry)) == "accuracy" for entry in compiled.metrics):
         return [
             Finding(
-                message="`keras.metrics.Accuracy()` compares labels with outputs number by number, which never match for probabilities. Ask for accuracy by its name as text."
+                message="`keras.metrics.Accuracy()` compares labels with outputs number by number, which "
+                "never match for probabilities. Ask for accuracy by its name as text."
             )
         ]
     return [

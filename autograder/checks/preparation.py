@@ -40,7 +40,7 @@ class Preparation:
         return np.asarray(flat, np.float32).reshape(images.shape)
 
     def like(self, other: Preparation) -> bool:
-        """Whether two maps are the same for all that matters here: equal to a thousandth of the pixels' span."""
+        """Whether two maps are equal to a thousandth of the pixels' span, which is all that matters."""
         span = 255 * float(np.abs(self.scale).mean())
         differences = (255 * np.abs(self.scale - other.scale), np.abs(self.offset - other.offset))
         return all(float(np.max(difference)) <= 1e-3 * span for difference in differences)
@@ -150,4 +150,5 @@ def _signature(images: np.ndarray) -> np.ndarray:
         .reshape(count, -1)
     )
     tiles -= tiles.mean(axis=1, keepdims=True)
-    return tiles / np.maximum(np.linalg.norm(tiles, axis=1, keepdims=True), 1e-12)
+    unit: np.ndarray = tiles / np.maximum(np.linalg.norm(tiles, axis=1, keepdims=True), 1e-12)
+    return unit

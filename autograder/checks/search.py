@@ -45,7 +45,8 @@ def check_rates(results: Any, *, at_least: int, decades: float) -> list[Finding]
     if span < decades - SLACK:
         return [
             Finding(
-                message=f"The learning rates lie within a factor of {max(rates) / min(rates):.3g}. What suits a network may lie further off: spread them wider."
+                message=f"The learning rates lie within a factor of {max(rates) / min(rates):.3g}. What "
+                "suits a network may lie further off: spread them wider."
             )
         ]
     return _check_plausible(numbers)
@@ -56,7 +57,8 @@ def _check_plausible(numbers: dict[float, float]) -> list[Finding]:
     if not losses:
         return [
             Finding(
-                message="No learning rate has a finite loss: every training exploded. Look at the inputs and at the largest rates."
+                message="No learning rate has a finite loss: every training exploded. Look at the inputs "
+                "and at the largest rates."
             )
         ]
     if any(loss <= 0 for loss in losses):
@@ -78,14 +80,15 @@ def check_choice(results: Any, best: Any) -> list[Finding]:
     if finite and numbers[chosen] == max(finite.values()):
         return [
             Finding(
-                message=f"`best_lr` is {best:g}, the rate with the highest loss. A loss should be low: which of the two, `min` or `max`?"
+                message=f"`best_lr` is {best:g}, the rate with the highest loss. A loss should be low: "
+                "which of the two, `min` or `max`?"
             )
         ]
     return [Finding(message=f"`best_lr` is {best:g}, but another rate of `lr_results` has a lower loss.")]
 
 
 def check_measured(evidence: Evidence, name: str) -> list[Finding]:
-    """Each loss was measured: a training at that rate took place in the notebook and gave that validation loss."""
+    """Each loss was measured: a training at that rate took place in the notebook and gave it."""
     numbers = _numbers(evidence.value(name))
     if not numbers:
         return [Finding(message=f"`{name}` is empty.")]
@@ -96,7 +99,8 @@ def check_measured(evidence: Evidence, name: str) -> list[Finding]:
         if not fits and not any(_close(rate, e.learning_rate) for e in evidence.evaluations):
             return [
                 Finding(
-                    message=f"No network was trained at the rate {rate:g} when your notebook ran. `{name}` has to be filled by the notebook itself."
+                    message=f"No network was trained at the rate {rate:g} when your notebook ran. "
+                    f"`{name}` has to be filled by the notebook itself."
                 )
             ]
         if _measured(evidence, fits, rate, loss):
@@ -104,12 +108,14 @@ def check_measured(evidence: Evidence, name: str) -> list[Finding]:
         if any(_has(fit, "loss", loss) for fit in fits):
             return [
                 Finding(
-                    message=f"For the rate {rate:g}, `{name}` holds the training loss. Compare rates by the validation loss: the training loss rewards learning by heart."
+                    message=f"For the rate {rate:g}, `{name}` holds the training loss. Compare rates by "
+                    "the validation loss: the training loss rewards learning by heart."
                 )
             ]
         return [
             Finding(
-                message=f"For the rate {rate:g}, `{name}` holds {loss:g}, and the training at that rate gave another validation loss. Figures have to come from the trainings of this notebook."
+                message=f"For the rate {rate:g}, `{name}` holds {loss:g}, and the training at that rate "
+                "gave another validation loss. Figures have to come from the trainings of this notebook."
             )
         ]
     return []

@@ -70,7 +70,7 @@ def check_sizes(evidence: Evidence, *, valid: int) -> list[Finding]:
 
 
 def check_rows(evidence: Evidence, *, valid: int) -> list[Finding]:
-    """Every set holds the images that were asked for, in their order; how pixels are scaled does not matter."""
+    """Every set holds the images that were asked for, in their order, however pixels are scaled."""
     parts = _parts(evidence.data, valid)
     return [finding for key in SETS for finding in _check_part(evidence, parts[key])]
 
@@ -98,24 +98,32 @@ def _what_is_there(array: ArrayView, part: _Part, dataset: DataSet) -> str:
     kept = rows_of(array)
     if kept is None or kept[0].shape[1] != int(np.prod(part.images.shape[1:])):
         return f"`{part.name}` has shape {array.shape}; these are not the pictures, pixel by pixel."
-    rows, positions = kept
+    rows, _ = kept
     source = identify(rows, dataset)
     if source.recognised < 0.5:
         return (
-            f"The rows of `{part.name}` are not the pictures with their pixels scaled. Any other preparation belongs "
+            f"The rows of `{part.name}` are not the pictures with their pixels scaled. Any other "
+            "preparation belongs "
             "inside the model, where it cannot be forgotten when new pictures come."
         )
     if part.name != "X_test" and source.from_test > 0.5:
         return (
-            f"`{part.name}` holds pictures of the test set. What you choose by looking at them is no longer tested by "
+            f"`{part.name}` holds pictures of the test set. What you choose by looking at them is no "
+            "longer tested by "
             "anything: take this set from the training pictures."
         )
     if part.name == "X_test" and source.from_test < 0.5:
         return "`X_test` holds training pictures: the test set is the one that the data set comes with."
     steps = np.diff(source.images[source.images >= 0])
     if (steps > 0).mean() > 0.95:
-        return f"`{part.name}` holds other pictures than those asked for: look at where the cut is made, and from which end."
-    return f"The pictures of `{part.name}` are not in their original order: the question asks for a cut, not for a random draw."
+        return (
+            f"`{part.name}` holds other pictures than those asked for: look at where the cut is made, "
+            "and from which end."
+        )
+    return (
+        f"The pictures of `{part.name}` are not in their original order: the question asks for a cut, "
+        "not for a random draw."
+    )
 
 
 def check_overlap(evidence: Evidence) -> list[Finding]:
@@ -126,7 +134,8 @@ def check_overlap(evidence: Evidence) -> list[Finding]:
         shared = len(np.intersect1d(hashes[one], hashes[other]))
         if shared > SHARED * min(len(hashes[one]), len(hashes[other])):
             message = (
-                f"{shared:,} pictures are in `X_{one}` and in `X_{other}`. A set that shares pictures with the training "
+                f"{shared:,} pictures are in `X_{one}` and in `X_{other}`. A set that shares pictures "
+                "with the training "
                 "set measures memory, not learning."
             )
             findings.append(Finding(message=message, where=f"X_{other}"))
@@ -155,7 +164,8 @@ def _check_labels(evidence: Evidence, key: str, part: _Part) -> list[Finding]:
     if labels is None:
         return [
             Finding(
-                message=f"`{name}` is {describe(evidence.value(name))}, which does not look like class numbers.",
+                message=f"`{name}` is {describe(evidence.value(name))}, which does not look like class "
+                "numbers.",
                 where=name,
             )
         ]
@@ -169,7 +179,8 @@ def _check_labels(evidence: Evidence, key: str, part: _Part) -> list[Finding]:
     if len(given) and (given == true).mean() >= 0.99:
         return []
     message = (
-        f"The labels in `{name}` are not those of the pictures in `{part.name}`, row by row. Cut, shuffle and pick both "
+        f"The labels in `{name}` are not those of the pictures in `{part.name}`, row by row. Cut, "
+        "shuffle and pick both "
         "in the same way, or a network learns noise."
     )
     return [Finding(message=message, where=name)]
@@ -178,7 +189,7 @@ def _check_labels(evidence: Evidence, key: str, part: _Part) -> list[Finding]:
 def _labels_in_step(
     array: ArrayView, labels: np.ndarray, part: _Part, dataset: DataSet
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Labels as given and as they are: of all rows where the pictures are as asked, else of those recognised."""
+    """Labels as given and as they are: of all rows if the pictures are as asked, else of known ones."""
     if len(labels) == len(part.labels) and _aligned(array, part.images) is not None:
         return labels, part.labels
     kept = rows_of(array)
@@ -193,7 +204,7 @@ def class_numbers(array: ArrayView | None) -> np.ndarray | None:
     """Labels as class numbers: int64 (n,), from (n,), (n, 1) or one-hot rows; None for anything else."""
     if array is None or array.data is None:
         return None
-    data = array.data.astype(np.float64)
+    data: np.ndarray = array.data.astype(np.float64)
     if data.ndim == 2 and data.shape[1] == 1:
         data = data[:, 0]
     if (
@@ -202,7 +213,7 @@ def class_numbers(array: ArrayView | None) -> np.ndarray | None:
         and (data.sum(axis=1) == 1).all()
         and (data.max(axis=1) == 1).all()
     ):
-        return data.argmax(axis=1)
+        return np.argmax(data, axis=1)
     if data.ndim != 1 or not np.isfinite(data).all() or (data != np.floor(data)).any():
         return None
     return data.astype(np.int64)
@@ -245,4 +256,5 @@ def _recognised(array: ArrayView, dataset: DataSet) -> Preparation | None:
 
 def _rows(dataset: DataSet, index: int) -> np.ndarray:
     training = len(dataset.x_train)
-    return (dataset.x_train[index] if index < training else dataset.x_test[index - training])[None]
+    row: np.ndarray = dataset.x_train[index] if index < training else dataset.x_test[index - training]
+    return row[None]

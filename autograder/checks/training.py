@@ -20,9 +20,10 @@ __all__ = ["check_best_kept", "check_early_stopping", "check_history_belongs"]
 LOSS_TOLERANCE = 0.01
 ACCURACY_TOLERANCE = 0.005
 _KERAS_CALLBACKS = {
-    "BackupAndRestore", "CSVLogger", "EarlyStopping", "LambdaCallback", "LearningRateScheduler", "ModelCheckpoint",
-    "ProgbarLogger", "ReduceLROnPlateau", "RemoteMonitor", "SwapEMAWeights", "TensorBoard", "TerminateOnNaN",
-}  # fmt: skip
+    *("BackupAndRestore", "CSVLogger", "EarlyStopping", "LambdaCallback", "LearningRateScheduler"),
+    *("ModelCheckpoint", "ProgbarLogger", "ReduceLROnPlateau", "RemoteMonitor", "SwapEMAWeights"),
+    *("TensorBoard", "TerminateOnNaN"),
+}
 History = Mapping[str, list[float]]
 
 
@@ -66,7 +67,8 @@ def check_early_stopping(evidence: Evidence, name: str, *, monitor: str, after: 
     if not any(_patience(setting) > 0 for setting in watched):
         return [
             Finding(
-                message="Early stopping has no patience: it gives up after the first epoch that is no better, and these losses are bumpy."
+                message="Early stopping has no patience: it gives up after the first epoch that is no "
+                "better, and these losses are bumpy."
             )
         ]
     return []
@@ -80,10 +82,12 @@ def _patience(setting: Mapping[str, object]) -> float:
 def _no_stopping(seen: bool) -> Finding:
     if seen:
         return Finding(
-            message="The training in your notebook has no early stopping among its callbacks: it goes on after the network has begun to learn by heart."
+            message="The training in your notebook has no early stopping among its callbacks: it goes on "
+            "after the network has begun to learn by heart."
         )
     return Finding(
-        message="Your notebook shows no training, and no history was submitted that would show when it stopped."
+        message="Your notebook shows no training, and no history was submitted that would show when it "
+        "stopped."
     )
 
 
@@ -102,7 +106,8 @@ def check_best_kept(evidence: Evidence, name: str, *, after: str = "q4") -> list
     ):
         return [
             Finding(
-                message="When training stops, the weights are those of the last epoch, some epochs past the best one. Neither early stopping nor a checkpoint brings the best ones back."
+                message="When training stops, the weights are those of the last epoch, some epochs past "
+                "the best one. Neither early stopping nor a checkpoint brings the best ones back."
             )
         ]
     history = evidence.saved_history(name)
@@ -113,7 +118,8 @@ def check_best_kept(evidence: Evidence, name: str, *, after: str = "q4") -> list
             if fits
             else [
                 Finding(
-                    message=f"No `{name}.history.json` was submitted, and the notebook shows no training: nothing tells which epoch was kept."
+                    message=f"No `{name}.history.json` was submitted, and the notebook shows no "
+                    "training: nothing tells which epoch was kept."
                 )
             ]
         )
@@ -121,7 +127,8 @@ def check_best_kept(evidence: Evidence, name: str, *, after: str = "q4") -> list
         return []
     return [
         Finding(
-            message=f"The weights in `{name}.keras` are those of epoch {epoch + 1} of {len(history['val_loss'])}, which is not the epoch with the lowest validation loss."
+            message=f"The weights in `{name}.keras` are those of epoch {epoch + 1} of "
+            f"{len(history['val_loss'])}, which is not the epoch with the lowest validation loss."
         )
     ]
 
@@ -135,7 +142,10 @@ def _keeps_best(callback: Callback) -> bool:
 
 
 def _best_epochs(history: History) -> set[int]:
-    """The epochs that count as the best one: lowest validation loss, or highest validation accuracy for a checkpoint by that."""
+    """The epochs that count as the best one.
+
+    Lowest validation loss, or highest validation accuracy, by which a checkpoint may choose.
+    """
     losses = np.asarray(history["val_loss"], float)
     best = {int(epoch) for epoch in np.flatnonzero(losses <= np.nanmin(losses) + LOSS_TOLERANCE / 2)}
     accuracies = np.asarray(history.get("val_accuracy", []), float)
@@ -171,7 +181,8 @@ def check_history_belongs(evidence: Evidence, name: str) -> list[Finding]:
     if history is None:
         return [
             Finding(
-                message=f"No `{name}.history.json` was submitted, or it cannot be read: there is no curve to compare the network with."
+                message=f"No `{name}.history.json` was submitted, or it cannot be read: there is no "
+                "curve to compare the network with."
             )
         ]
     if not history.get("val_loss"):
@@ -182,7 +193,8 @@ def check_history_belongs(evidence: Evidence, name: str) -> list[Finding]:
         return []
     result = reached(evidence, name).validation
     message = (
-        f"`{name}.keras` has a validation loss of {result.loss:.3f}, and no epoch of `{name}.history.json` has that loss and "
+        f"`{name}.keras` has a validation loss of {result.loss:.3f}, and no epoch of "
+        f"`{name}.history.json` has that loss and "
         "its accuracy. Save both right after one and the same training."
     )
     return [Finding(message=message, where=f"{name}.history.json")]

@@ -42,7 +42,7 @@ __all__ = [
 
 
 class Unanswered(AssertionError):
-    """A question cannot be judged, as the notebook does not define what it needs; the message is the student's."""
+    """A question cannot be judged, as the notebook lacks what it needs; the message is for the student."""
 
 
 @attrs.frozen(kw_only=True)
@@ -206,7 +206,10 @@ class Evidence:
         failed = next((cell for cell in self.cells if cell.status != "ok"), None)
         if failed is None:
             return ""
-        return f" (Code cell {failed.number + 1} of your notebook did not finish: {failed.error or failed.status}.)"
+        return (
+            f" (Code cell {failed.number + 1} of your notebook did not finish: "
+            f"{failed.error or failed.status}.)"
+        )
 
 
 def describe(found: Any) -> str:

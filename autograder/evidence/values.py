@@ -7,7 +7,7 @@ notebook or evidence. Nothing here behaves like more than it is: there are no st
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -135,6 +135,7 @@ class FunctionView:
     answer: Any = None
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
+        """What the probe found; raises what it ran into."""
         if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer
@@ -148,29 +149,19 @@ class OpaqueView:
 
 
 def view(record: Any, arrays: Arrays, depth: int = 0) -> Any:
-    """The view of a record; plain Python values for numbers, texts, lists and dicts. Raises EvidenceProblem."""
+    """The view of a record: plain Python values for numbers, texts, lists and dicts.
+
+    Raises EvidenceProblem for what the format does not have.
+    """
     if not isinstance(record, dict) or depth > MAX_DEPTH:
         raise EvidenceProblem("a record is malformed or too deep")
     kind = record.get("kind")
-    if kind == "none":
-        return None
-    if kind == "number":
-        return _number_of_type(record)
-    if kind == "text":
-        return _text(record.get("value"))
     if kind == "list":
         return [view(item, arrays, depth + 1) for item in _list(record.get("items"))]
     if kind == "dict":
         return _dict(record, arrays, depth)
-    if kind == "array":
-        return _array(record, arrays)
-    if kind == "history":
-        return HistoryView(history=_history(record.get("history")))
-    if kind == "model":
-        return model_view(record, arrays)
-    if kind == "function":
-        return FunctionView(type=_text(record.get("type", "")))
-    return OpaqueView(type=_text(record.get("type", "")))
+    read = _VIEWS.get(kind) if isinstance(kind, str) else None
+    return read(record, arrays) if read else OpaqueView(type=_text(record.get("type", "")))
 
 
 def number(value: Any) -> float:
@@ -331,3 +322,14 @@ def compilation(record: Any) -> Compilation | None:
         loss=record.get("loss"),
         metrics=tuple(_list(record.get("metrics") or [])),
     )
+
+
+_VIEWS: dict[str, Callable[[dict[str, Any], Arrays], Any]] = {
+    "none": lambda record, arrays: None,
+    "number": lambda record, arrays: _number_of_type(record),
+    "text": lambda record, arrays: _text(record.get("value")),
+    "array": _array,
+    "history": lambda record, arrays: HistoryView(history=_history(record.get("history"))),
+    "model": model_view,
+    "function": lambda record, arrays: FunctionView(type=_text(record.get("type", ""))),
+}

@@ -26,7 +26,7 @@ __all__ = ["judge", "judge_evidence"]
 def judge(*, evidence: Path, lab: Lab, tests: Path, data: Path, destination: Path) -> None:
     """Judge one evidence folder.
 
-    Writes `tests.jsonl`, a line per test as it is judged, and at the end `results.json` in Gradescope's format.
+    Writes `tests.jsonl`, a line per test as it is judged, and at the end Gradescope's `results.json`.
     tests: the folder of Otter test files. data: as `autograder.data.prepare` gives it.
     Raises LabProblem where the lab is wrong, MachineFault where a test breaks rather than fails.
     """

@@ -33,7 +33,7 @@ class TestResult:
 
 
 def gradescope(results: list[TestResult], evidence: Evidence) -> dict[str, Any]:
-    """The results as a Gradescope `results.json`: a score that is the sum of its tests, and each test's words.
+    """The results as a Gradescope `results.json`; its score is the sum of the tests' scores.
 
     Format: https://gradescope-autograders.readthedocs.io/en/latest/specs/#output-format
     """
@@ -71,7 +71,8 @@ def _summary(evidence: Evidence) -> str:
     ]
     if evidence.global_seed_set:
         lines.append(
-            "Your notebook sets TensorFlow's global seed. With it, `fit` on arrays sees the same batches in every epoch, "
+            "Your notebook sets TensorFlow's global seed. With it, `fit` on arrays sees the same batches "
+            "in every epoch, "
             "which costs some accuracy; `dnnlab.set_seed` and `dnnlab.batches` do not have that effect."
         )
     lines += [

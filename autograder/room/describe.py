@@ -44,8 +44,8 @@ def row_hashes(array: np.ndarray) -> np.ndarray:
     ) + np.uint64(1)
     hashes = np.empty(rows, np.uint64)
     for start in range(0, rows, BLOCK_ROWS):
-        block = np.ascontiguousarray(array[start : start + BLOCK_ROWS]).reshape(-1).view(np.uint8)
-        block = block.reshape(-1, width)
+        flat = np.ascontiguousarray(array[start : start + BLOCK_ROWS]).reshape(-1).view(np.uint8)
+        block = flat.reshape(-1, width)
         if width % 8:
             block = np.pad(block, ((0, 0), (0, words * 8 - width)))
         mixed = np.ascontiguousarray(block).view(np.uint64) ^ (odd >> np.uint64(7))
@@ -86,7 +86,7 @@ class Recorder:
             return _number(thing)
         if kind is str:
             return {"kind": "text", "value": thing[:MAX_TEXT]}
-        if kind in (list, tuple, dict) or isinstance(thing, Mapping) and kind.__module__ == "collections":
+        if kind in (list, tuple, dict) or (isinstance(thing, Mapping) and kind.__module__ == "collections"):
             return self._container(thing, depth)
         if kind is np.ndarray or np.ndarray in kind.__mro__:
             return self._array(thing)

@@ -44,7 +44,9 @@ class _Kernel:
     def _namespace(self) -> dict[str, Any]:
         from ipykernel.kernelapp import IPKernelApp
 
-        return IPKernelApp.instance().shell.user_ns
+        shell: Any = IPKernelApp.instance().shell
+        namespace: dict[str, Any] = shell.user_ns
+        return namespace
 
     def names(self, patched: list[str]) -> Part:
         """The names part: what the notebook defined, how it trained, what it replaced."""

@@ -107,8 +107,8 @@ def _as_functional(model: keras.Model, input_shape: tuple[int, ...] | None) -> k
     """The model as a graph that Keras can serialise; layers and weights are shared, not copied."""
     graphed = (
         isinstance(model, keras.Sequential)
-        or hasattr(model, "operations")
-        and bool(getattr(model, "inputs", None))
+        or (hasattr(model, "operations")
+        and bool(getattr(model, "inputs", None)))
     )
     if not model.built:
         if input_shape is None:
