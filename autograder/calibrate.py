@@ -36,16 +36,11 @@ VALID = 5_000
 
 
 def calibrate(
-    lab: Lab,
-    seeds: Iterable[int],
-    source: str | None,
-    *,
-    leave_out: tuple[str, ...] = (),
-    say: Callable[[str], None] = print,
+    lab: Lab, seeds: Iterable[int], source: str | None, *, say: Callable[[str], object] = print
 ) -> None:
     """Add a sample for each seed that has none yet.
 
-    leave_out: questions whose cells the training does not need.
+    source: as `autograder.data.prepare` takes it. say: told of each new sample.
     """
     folder = prepare(lab.dataset, source)
     data = load(folder, lab.dataset)
@@ -54,7 +49,7 @@ def calibrate(
             continue
         with tempfile.TemporaryDirectory() as scratch:
             started = time.monotonic()
-            train_reference(lab, seed, folder, Path(scratch), leave_out=leave_out)
+            train_reference(lab, seed, folder, Path(scratch))
             seconds = time.monotonic() - started
             sample = _measure(Path(scratch), lab.models[0], data, seed, seconds)
         add_sample(lab.calibration, lab.models[0], data.identity, sample, _versions())
@@ -64,9 +59,7 @@ def calibrate(
         )
 
 
-def train_reference(
-    lab: Lab, seed: int, data: Path, folder: Path, *, leave_out: tuple[str, ...] = ()
-) -> None:
+def train_reference(lab: Lab, seed: int, data: Path, folder: Path) -> None:
     """Run the reference notebook with that seed; its models are saved in the folder. Raises LabProblem."""
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
@@ -75,7 +68,7 @@ def train_reference(
     notebook.cells = [
         cell
         for cell in notebook.cells
-        if cell.metadata.get("question") not in leave_out and not _only_shows(cell)
+        if cell.metadata.get("question") not in lab.calibrate_without and not _only_shows(cell)
     ]
     shutil.copy(dnnlab.__file__, folder)
     environment = {

@@ -264,6 +264,21 @@ def image(base: str | None, tag: str | None, ca: Path | None, data: Path | None)
 
 
 @main.command()
+@click.argument("lab_name", metavar="LAB")
+@click.option("--seeds", type=click.IntRange(1), default=10, show_default=True, help="Train seeds 1 to N.")
+@_DATA
+def calibrate(lab_name: str, seeds: int, data: str | None) -> None:
+    """Train a lab's reference solution over many seeds; its marks follow from what it reaches.
+
+    Each sample is kept in the lab's calibration.json at once: interrupt and run again as you like.
+    """
+    from autograder.calibrate import calibrate as train
+    from autograder.labs import find_lab
+
+    train(find_lab(lab_name), range(1, seeds + 1), data, say=click.echo)
+
+
+@main.command()
 @_sandbox_option("local")
 @_IMAGE
 @click.option("--out", type=_ANY, metavar="DIR", help="Results folder; without it a new temporary one.")

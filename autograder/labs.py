@@ -37,6 +37,8 @@ class Lab:
     questions: tuple[Question, ...]
     models: tuple[str, ...]
     """Names, without suffix, of the trained models that students submit as `.keras` files."""
+    calibrate_without: tuple[str, ...] = ()
+    """Questions that training the reference solution does not need, such as a search."""
     cell_seconds: float
     wall_seconds: float
 
@@ -97,6 +99,7 @@ def _read(folder: Path) -> Lab:
                 Question(name=name, defines=tuple(defines)) for name, defines in data["questions"].items()
             ),
             models=tuple(data.get("models", ())),
+            calibrate_without=tuple(data.get("calibrate_without", ())),
             cell_seconds=float(data["limits"]["cell_seconds"]),
             wall_seconds=float(data["limits"]["wall_seconds"]),
         )

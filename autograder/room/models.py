@@ -105,10 +105,8 @@ def _metric_names(metrics: Any) -> list[Any]:
 
 def _as_functional(model: keras.Model, input_shape: tuple[int, ...] | None) -> keras.Model:
     """The model as a graph that Keras can serialise; layers and weights are shared, not copied."""
-    graphed = (
-        isinstance(model, keras.Sequential)
-        or (hasattr(model, "operations")
-        and bool(getattr(model, "inputs", None)))
+    graphed = isinstance(model, keras.Sequential) or (
+        hasattr(model, "operations") and bool(getattr(model, "inputs", None))
     )
     if not model.built:
         if input_shape is None:
