@@ -213,7 +213,8 @@ def class_numbers(array: ArrayView | None) -> np.ndarray | None:
         and (data.sum(axis=1) == 1).all()
         and (data.max(axis=1) == 1).all()
     ):
-        return np.argmax(data, axis=1)
+        classes: np.ndarray = np.argmax(data, axis=1)
+        return classes
     if data.ndim != 1 or not np.isfinite(data).all() or (data != np.floor(data)).any():
         return None
     return data.astype(np.int64)

@@ -85,8 +85,8 @@ def _upgrade(data: dict[str, Any], where: str) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            old = nbformat.from_dict(data)  # type: ignore[no-untyped-call]
-            upgraded: dict[str, Any] = nbformat.convert(old, 4)  # type: ignore[no-untyped-call]
+            old = nbformat.from_dict(data)
+            upgraded: dict[str, Any] = nbformat.convert(old, 4)
     # The converter trusts its input, so a malformed notebook may raise anything in it.
     except Exception as error:
         raise Ungradable(
