@@ -40,7 +40,7 @@ class ProbeRoom:
     def model(self, model: Any, input_shape: tuple[int, ...] | None = None) -> dict[str, Any]:
         """The record of a model; of anything else, what it is."""
         if isinstance(model, keras.Model):
-            return describe_model(self._recorder, model, input_shape)
+            return describe_model(self._recorder.keep, model, input_shape)
         return self._recorder.value(model)
 
     def value(self, thing: Any) -> dict[str, Any]:

@@ -112,7 +112,7 @@ class Recorder:
         if isinstance(thing, keras.Model):
             from autograder.room.models import describe_model
 
-            return describe_model(self, thing)
+            return describe_model(self.keep, thing)
         if isinstance(thing, tf.data.Dataset):
             return {"kind": "dataset", "spec": str(thing.element_spec)[:MAX_TEXT]}
         if isinstance(thing, type):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 
-if TYPE_CHECKING:
-    from autograder.room.describe import Recorder
-
 __all__ = ["ACTIVATION_GRID", "describe_compilation", "describe_model", "example_inputs"]
 
+Keep = Callable[[np.ndarray], str]
+"""Stores an array beside a record and returns its key."""
 ACTIVATION_GRID = np.linspace(-4, 4, 33, dtype=np.float32)
 """Inputs at which every activation function is recorded, so that it is known by what it computes."""
 EXAMPLES = 8
@@ -24,7 +24,7 @@ def example_inputs(shape: tuple[int, ...], count: int = EXAMPLES) -> np.ndarray:
 
 
 def describe_model(
-    recorder: Recorder, model: keras.Model, input_shape: tuple[int, ...] | None = None
+    keep: Keep, model: keras.Model, input_shape: tuple[int, ...] | None = None
 ) -> dict[str, Any]:
     """The record of a model. The model itself is left as it was.
 
@@ -39,11 +39,11 @@ def describe_model(
     try:
         graph = _as_functional(model, input_shape)
         record["config"] = keras.saving.serialize_keras_object(graph)
-        record["weights"] = _weights(recorder, graph)
-        record["activations"] = _activations(recorder, graph)
+        record["weights"] = _weights(keep, graph)
+        record["activations"] = _activations(keep, graph)
         record["input_shapes"] = [list(tensor.shape[1:]) for tensor in graph.inputs]
         record["output_shapes"] = [list(tensor.shape[1:]) for tensor in graph.outputs]
-        record["outputs"] = _outputs(recorder, graph)
+        record["outputs"] = _outputs(keep, graph)
     except Exception as error:
         record["problem"] = f"{type(error).__name__}: {error}"[:2000]
     return record
@@ -127,13 +127,13 @@ def _shapes_seen(model: keras.Model) -> list[tuple[int, ...]]:
     return [tuple(shape[1:]) for shape in shapes.values()]
 
 
-def _weights(recorder: Recorder, model: keras.Model, path: str = "") -> dict[str, list[str]]:
+def _weights(keep: Keep, model: keras.Model, path: str = "") -> dict[str, list[str]]:
     kept: dict[str, list[str]] = {}
     size = 0
     for layer in model.layers:
         name = f"{path}{layer.name}"
         if isinstance(layer, keras.Model):
-            kept.update(_weights(recorder, layer, f"{name}/"))
+            kept.update(_weights(keep, layer, f"{name}/"))
         elif layer.weights:
             arrays = [np.asarray(variable) for variable in layer.weights]
             size += sum(array.nbytes for array in arrays)
@@ -141,33 +141,33 @@ def _weights(recorder: Recorder, model: keras.Model, path: str = "") -> dict[str
                 raise ValueError(
                     f"the model is too large to describe: more than {MAX_WEIGHT_BYTES >> 20} MB of weights"
                 )
-            kept[name] = [recorder.keep(array) for array in arrays]
+            kept[name] = [keep(array) for array in arrays]
     return kept
 
 
-def _activations(recorder: Recorder, model: keras.Model, path: str = "") -> dict[str, str]:
+def _activations(keep: Keep, model: keras.Model, path: str = "") -> dict[str, str]:
     """What each layer's own activation function makes of the grid, by layer path."""
     kept: dict[str, str] = {}
     by_function: dict[int, str] = {}
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            kept.update(_activations(recorder, layer, f"{path}{layer.name}/"))
+            kept.update(_activations(keep, layer, f"{path}{layer.name}/"))
             continue
         function = getattr(layer, "activation", None)
         if not callable(function):
             continue
         if id(function) not in by_function:
             values = np.asarray(function(keras.ops.convert_to_tensor(ACTIVATION_GRID[None, :])), np.float32)
-            by_function[id(function)] = recorder.keep(values[0])
+            by_function[id(function)] = keep(values[0])
         kept[f"{path}{layer.name}"] = by_function[id(function)]
     return kept
 
 
-def _outputs(recorder: Recorder, model: keras.Model) -> str | None:
+def _outputs(keep: Keep, model: keras.Model) -> str | None:
     """The model's outputs for the example inputs, at inference; only for one input and one output."""
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         return None
     shape = tuple(model.inputs[0].shape[1:])
     if None in shape:
         return None
-    return recorder.keep(np.asarray(model(example_inputs(shape), training=False), np.float32))
+    return keep(np.asarray(model(example_inputs(shape), training=False), np.float32))
