@@ -1,7 +1,7 @@
 """A lab's corpus: right answers in many spellings and wrong ones with one misconception each.
 
-Every entry is the reference submission with something changed, and is graded the way a student's work is. Right
-entries must lose nothing; a wrong one must lose points in the question it is about and in no other.
+Every entry is the reference submission with something changed, and is graded the way a student's work is.
+Right entries must lose nothing; a wrong one must lose points in its question and in no other.
 
     solutions/<lab>/corpus/correct/<name>.toml
     solutions/<lab>/corpus/wrong/<name>.toml
@@ -22,9 +22,9 @@ An entry:
     whole = "..."                  # the new source of those cells, all of them together; or
     add = "..."                    # a new code cell behind the last of those cells
 
-A recipe is a function of `models.py` with the entry's name for it, hyphens as underscores:
-`recipe(reference, data, folder)` writes model files into `folder`, from the folder `reference` of those that the
-reference solution reached and a `data` of `autograder.data.DataSet`.
+A recipe is a function of `models.py` with the name that entries use, hyphens as underscores:
+`recipe(reference, data, folder)` writes model files into `folder`. `reference` is the folder of the files
+that the reference solution reached, `data` an `autograder.data.DataSet`.
 """
 
 from __future__ import annotations
@@ -86,7 +86,10 @@ class Entry:
 
 
 def read_corpus(lab: Lab) -> tuple[Entry, ...]:
-    """All entries of a lab, the right ones first, each kind by name. Raises LabProblem for one that is wrong."""
+    """All entries of a lab, the right ones first, each kind by name.
+
+    Raises LabProblem for an entry that is not as described above, and for two of one name.
+    """
     folder = lab.folder / "corpus"
     entries = [
         _read(path, lab, correct=kind == "correct")
@@ -107,9 +110,7 @@ def _read(path: Path, lab: Lab, *, correct: bool) -> Entry:
         fails = tuple(record.pop("fails", ()))
         entry = Entry(name=path.stem, correct=correct, fails=fails, changes=changes, **record)
         if len(fails) != (0 if correct else 1) or not set(fails) <= {one.name for one in lab.questions}:
-            raise ValueError(
-                "`fails` names exactly one question in a wrong entry, and is absent in a right one"
-            )
+            raise ValueError("a wrong entry fails exactly one question, a right one none")
     except (OSError, TypeError, ValueError) as error:
         raise LabProblem(
             f"this entry cannot be used: {error}", where=str(path), hint="compare it with another entry"
