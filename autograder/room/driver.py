@@ -11,7 +11,7 @@ import ast
 import asyncio
 import json
 import os
-import resource
+import re
 import shutil
 import sys
 import tarfile
@@ -74,6 +74,7 @@ class _Run:
             resources={"metadata": {"path": str(job.work)}},
         )
         self.cells: list[dict[str, Any]] = []
+        self.peak_bytes: int | None = None
         self.archive = tarfile.open(fileobj=sys.stdout.buffer, mode="w|")  # noqa: SIM115 - closed in run()
 
     async def run(self) -> int:
@@ -84,6 +85,7 @@ class _Run:
         await self.client.async_start_new_kernel_client()
         try:
             await self._run_cells()
+            self.peak_bytes = _peak_bytes(self.client)
             self._send_cells()
             await self._collect()
         except _LostKernel:
@@ -181,8 +183,7 @@ class _Run:
             event(event="problem", part=name, error=str(problems[-1].get("evalue", ""))[:500])
 
     def _send_cells(self) -> None:
-        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-        record = {"schema": 1, "cells": self.cells, "peak_bytes": usage.ru_maxrss * 1024}
+        record = {"schema": 1, "cells": self.cells, "peak_bytes": self.peak_bytes}
         self._send("cells.json", json.dumps(record).encode())
         self._send("executed.ipynb", nbformat.writes(self.notebook).encode())
 
@@ -191,6 +192,17 @@ class _Run:
         member.size = len(content)
         self.archive.addfile(member, BytesIO(content))
         sys.stdout.buffer.flush()
+
+
+def _peak_bytes(client: NotebookClient) -> int | None:
+    """The most memory that the kernel has had resident; None where the system does not tell."""
+    process = getattr(getattr(client.km, "provisioner", None), "pid", None)
+    try:
+        status = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    found = re.search(r"^VmHWM:\s*(\d+) kB", status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
 
 
 def _statements(source: str) -> list[str]:

@@ -25,7 +25,8 @@ class Limits:
     """What one job may use."""
 
     wall_seconds: float
-    memory_bytes: int = 4 << 30
+    memory_bytes: int = 5 << 30
+    """All of CIFAR-10 as float64, twice over, with TensorFlow beside it: what a careless notebook takes."""
     cpus: float = 1.0
     processes: int = 256
     file_bytes: int = 1 << 30
