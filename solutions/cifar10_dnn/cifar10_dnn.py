@@ -322,11 +322,10 @@ Define `X_train, y_train, X_valid, y_valid, X_test, y_test`:
   them.
 
 **Why divide by 255?** The argument above, that the signal keeps its size through the layers, needs
-inputs whose size is about
-1. With pixels up to 255 the first layer starts out two orders of magnitude too loud, and a learning
-   rate that suits it is far too small for the nineteen layers behind it. (You may also leave the
-   pixels alone and scale inside the model, with a `Rescaling` layer ahead of the hidden ones. That
-   counts the same.)
+inputs of a size around one. With pixels up to 255 the first layer starts out two orders of magnitude
+too loud, and a learning rate that suits it is far too small for the nineteen layers behind it. (You
+may also leave the pixels alone and scale inside the model, with a `Rescaling` layer ahead of the
+hidden ones. That counts the same.)
 
 **Why `float32`?** Because `images / 255` is `float64`: eight bytes for each number instead of one,
 so that the 154 MB of training images become 1.2 GB, twice as much as needed, and Keras turns them
