@@ -18,6 +18,7 @@ from autograder.calibration import read_calibration
 from autograder.data import load, prepare
 from autograder.evidence import Evidence, read_evidence
 from autograder.labs import Lab, find_lab
+from autograder.networks.trained import reference_networks
 
 __all__ = ["evidence_of_notebook"]
 
@@ -56,4 +57,7 @@ def _describe(env: Mapping[str, Any], lab: Lab) -> Evidence:
         evidence = read_evidence(folder)
     data = load(prepare(lab.dataset), lab.dataset)
     calibrations = {model: read_calibration(lab.calibration, model, data.identity) for model in lab.models}
-    return attrs.evolve(evidence, observed=False, dataset=data, calibrations=calibrations)
+    references = reference_networks(lab, data.identity)
+    return attrs.evolve(
+        evidence, observed=False, dataset=data, calibrations=calibrations, references=references
+    )

@@ -5,6 +5,7 @@ Partial credit is a ladder: equal steps from the floor to the full mark, both of
 
 from __future__ import annotations
 
+import contextlib
 import functools
 
 import attrs
@@ -122,38 +123,51 @@ def reached(evidence: Evidence, name: str) -> Reached:
 
 
 def saved_network(evidence: Evidence, name: str) -> tuple[Graph, dict[str, list[np.ndarray]]]:
-    """Graph and weights of a submitted file, held to the architecture of the student's own function."""
+    """Graph and weights of a submitted file, which must hold the student's own network or the reference's.
+
+    Where the student's function builds another network than was asked for, that costs in its own question;
+    here the file may agree with either. Raises Unanswered.
+    """
     saved = evidence.saved_model(name)
-    asked = _asked_for(evidence)
+    known = _networks(evidence, name)
     try:
         if saved.weights_in_order:
-            if asked is None:
-                raise Unanswered(
-                    f"`{name}.keras` holds a model of your own class, and `{ASKED_FOR}` gives no model "
-                    "to read it with."
-                )
-            return asked, fit_in_order(asked, saved.weights_in_order)
+            return _of_own_class(saved, known, name)
         graph = parse(saved.config)
     except (UnsupportedModel, WeightsDoNotFit) as problem:
         raise Unanswered(f"`{name}.keras` cannot be judged: {problem.what}.") from problem
-    if asked is not None:
-        differences = same_architecture(graph, asked, names=("the file", f"`{ASKED_FOR}()`"))
-        if differences:
-            raise Unanswered(
-                f"`{name}.keras` is not the network that `{ASKED_FOR}()` builds: {differences[0]}. Save "
-                "the model that you "
-                "trained in this notebook."
-            )
+    differences = [same_architecture(graph, one, names=("the file", f"`{ASKED_FOR}()`")) for one in known]
+    if differences and all(differences):
+        raise Unanswered(
+            f"`{name}.keras` is not the network that `{ASKED_FOR}()` builds: {differences[0][0]}. Save the "
+            "model that you trained in this notebook."
+        )
     return graph, dict(saved.weights)
 
 
-def _asked_for(evidence: Evidence) -> Graph | None:
-    """The graph of the student's own network; None where that question went wrong, which costs there."""
-    try:
-        found = evidence.probe(ASKED_FOR)
-        return graph_of(found) if isinstance(found, ModelView) else None
-    except Unanswered:
-        return None
+def _of_own_class(
+    saved: ModelView, known: list[Graph], name: str
+) -> tuple[Graph, dict[str, list[np.ndarray]]]:
+    """A file of a student's own class holds weights, no layers: read with the first graph that they fit."""
+    if not known:
+        raise Unanswered(
+            f"`{name}.keras` holds a model of your own class, and `{ASKED_FOR}` gives no model to read it "
+            "with."
+        )
+    for graph in known[:-1]:
+        with contextlib.suppress(WeightsDoNotFit):
+            return graph, fit_in_order(graph, saved.weights_in_order)
+    return known[-1], fit_in_order(known[-1], saved.weights_in_order)
+
+
+def _networks(evidence: Evidence, name: str) -> list[Graph]:
+    """The networks that a file may hold: what the student's own function builds, and the reference's."""
+    found = []
+    with contextlib.suppress(Unanswered):
+        own = evidence.probe(ASKED_FOR)
+        if isinstance(own, ModelView):
+            found.append(graph_of(own))
+    return found + [graph for model, graph in evidence.references.items() if model == name]
 
 
 def _preparations(evidence: Evidence) -> list[Preparation]:

@@ -26,6 +26,7 @@ from autograder.evidence.values import (
 if TYPE_CHECKING:
     from autograder.calibration import Calibration
     from autograder.data import DataSet
+    from autograder.networks.records import Graph
 
 __all__ = [
     "Callback",
@@ -133,6 +134,8 @@ class Evidence:
     """The grader's own copy of the data."""
     calibrations: Mapping[str, Calibration] = attrs.field(factory=dict)
     """The marks of each model on that data."""
+    references: Mapping[str, Graph] = attrs.field(factory=dict)
+    """The network of each model in the reference solution."""
 
     @property
     def data(self) -> DataSet:

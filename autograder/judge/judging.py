@@ -16,6 +16,7 @@ from autograder.errors import AutograderError, LabProblem, MachineFault
 from autograder.evidence import Environment, Evidence, read_evidence
 from autograder.judge.results import TestResult, gradescope
 from autograder.labs import Lab
+from autograder.networks.trained import reference_networks
 
 if TYPE_CHECKING:
     from otter.test_files.exception_test import ExceptionTestFile
@@ -43,9 +44,10 @@ def judge(*, evidence: Path, lab: Lab, tests: Path, data: Path, destination: Pat
 
 
 def _with_our_side(evidence: Evidence, lab: Lab, folder: Path) -> Evidence:
-    """The evidence together with what the tests hold it against: our data and our marks."""
+    """The evidence together with what the tests hold it against: our data, marks and networks."""
     data = _data(folder, lab.dataset)
-    return attrs.evolve(evidence, dataset=data, calibrations=_calibrations(lab, data))
+    references = _references(lab, data.identity)
+    return attrs.evolve(evidence, dataset=data, calibrations=_calibrations(lab, data), references=references)
 
 
 @functools.lru_cache(maxsize=4)
@@ -56,6 +58,9 @@ def _data(folder: Path, name: str) -> DataSet:
 
 def _calibrations(lab: Lab, data: DataSet) -> dict[str, Calibration]:
     return {model: read_calibration(lab.calibration, model, data.identity) for model in lab.models}
+
+
+_references = functools.lru_cache(maxsize=4)(reference_networks)
 
 
 def judge_evidence(evidence: Evidence, tests: Path) -> Iterator[TestResult]:

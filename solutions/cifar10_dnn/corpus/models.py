@@ -67,11 +67,12 @@ def rescaling_inside(reference, data, folder):
 
 
 def normalization_inside(reference, data, folder):
-    """The reference behind a layer that standardises each feature, undone by the first kernel."""
+    """The reference behind an adapted layer that standardises each colour, undone by the first kernel."""
     import keras
 
-    mean, std = _statistics(data, axis=0)
-    layer = keras.layers.Normalization(mean=mean, variance=std**2)
+    layer = keras.layers.Normalization()
+    layer.adapt(data.x_train[VALID : VALID + 2_000].astype(np.float32))
+    mean, std = np.asarray(layer.mean).reshape(-1), np.sqrt(np.asarray(layer.variance)).reshape(-1)
     _save(_network(layer), reference, folder, mean=mean, std=std)
 
 
@@ -101,7 +102,7 @@ def minus_one_to_one(reference, data, folder):
 def checkpoint(reference, data, folder):
     """The reference as `model.save` and ModelCheckpoint write it: with the optimiser's state."""
     network = _reference_network(reference)
-    network.compile("nadam", "sparse_categorical_crossentropy", ["accuracy"])
+    network.compile("nadam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     network.optimizer.build(network.trainable_variables)
     network.save(folder / f"{NAME}.keras")
     # Written as a student does who knows nothing of dnnlab: the curves alone.
@@ -255,7 +256,7 @@ def _train(network, images, labels, data, *, epochs, rate):
     import keras
 
     keras.utils.set_random_seed(SEED)
-    network.compile(keras.optimizers.Nadam(rate), "sparse_categorical_crossentropy", ["accuracy"])
+    network.compile(keras.optimizers.Nadam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     validation = (_scaled(data.x_train[:VALID]), data.y_train[:VALID])
     trained = network.fit(
         _scaled(images), labels, batch_size=128, epochs=epochs, validation_data=validation, verbose=0
