@@ -12,6 +12,7 @@ import numpy as np
 
 __all__ = ["EvidenceProblem", "read_arrays", "read_json"]
 
+SCHEMA = 1
 MAX_JSON_BYTES = 32 << 20
 MAX_ARRAYS = 20_000
 MAX_ARRAY_BYTES = 160 << 20
@@ -23,7 +24,7 @@ class EvidenceProblem(Exception):
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file. Raises EvidenceProblem for anything else."""
+    """The JSON object of this schema in a file. Raises EvidenceProblem for anything else."""
     try:
         if path.stat().st_size > MAX_JSON_BYTES:
             raise EvidenceProblem(f"{path.name} is larger than {MAX_JSON_BYTES >> 20} MB")
@@ -32,6 +33,8 @@ def read_json(path: Path) -> dict[str, Any]:
         raise EvidenceProblem(f"{path.name} cannot be read: {type(error).__name__}") from error
     if not isinstance(record, dict):
         raise EvidenceProblem(f"{path.name} holds no object")
+    if record.get("schema") != SCHEMA:
+        raise EvidenceProblem(f"{path.name} is of schema {str(record.get('schema'))[:20]}, not {SCHEMA}")
     return record
 
 
