@@ -55,6 +55,22 @@ class Cell:
     """ok, error, interrupted, hung, ended the kernel, left out, or not reached."""
     error: str = ""
     seconds: float = 0.0
+    count: int = 0
+    """Its number among the code cells, from 1: what Jupyter shows as In [n]. `number` counts texts, too."""
+    left_out: int = 0
+    """How many of its statements were left out, as they ended the kernel."""
+
+    @property
+    def trouble(self) -> str:
+        """A sentence for the student on a cell that did not run as it stands; empty for any other."""
+        if self.status != "ok":
+            return f"Code cell {self.count} of your notebook did not finish: {self.error or self.status}."
+        if self.left_out:
+            return (
+                f"Code cell {self.count} of your notebook ended its own kernel; it was run without the "
+                "statement that did."
+            )
+        return ""
 
 
 @attrs.frozen(kw_only=True)
@@ -206,13 +222,8 @@ class Evidence:
         return saved.history if saved else None
 
     def _hint(self) -> str:
-        failed = next((cell for cell in self.cells if cell.status != "ok"), None)
-        if failed is None:
-            return ""
-        return (
-            f" (Code cell {failed.number + 1} of your notebook did not finish: "
-            f"{failed.error or failed.status}.)"
-        )
+        trouble = next((cell.trouble for cell in self.cells if cell.trouble), "")
+        return f" ({trouble})" if trouble else ""
 
 
 def describe(found: Any) -> str:
@@ -245,7 +256,7 @@ def read_evidence(folder: Path) -> Evidence:
         files={
             file.name: file for file in _each(files.get("files"), lambda r: _saved(r, file_arrays), problems)
         },
-        cells=tuple(_each(cells.get("cells"), _cell, problems)),
+        cells=_cells(cells.get("cells"), problems),
         patched=tuple(str(name)[:200] for name in names.get("patched", []) or [])[:50],
         global_seed_set=names.get("global_seed_set") is True,
         problems=tuple(problems),
@@ -375,12 +386,18 @@ def _evaluation(record: dict[str, Any]) -> Evaluation:
     )
 
 
+def _cells(records: Any, problems: list[str]) -> tuple[Cell, ...]:
+    found = _each(records, _cell, problems)
+    return tuple(attrs.evolve(cell, count=count) for count, cell in enumerate(found, start=1))
+
+
 def _cell(record: dict[str, Any]) -> Cell:
     return Cell(
         number=int(record["cell"]),
         status=str(record["status"])[:40],
         error=str(record.get("error", ""))[:300],
         seconds=number(record.get("seconds", 0)),
+        left_out=len(record.get("left_out") or []),
     )
 
 

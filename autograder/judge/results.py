@@ -64,11 +64,7 @@ def _title(result: TestResult) -> str:
 
 def _summary(evidence: Evidence) -> str:
     """What happened while the notebook ran: for the student, above all tests."""
-    lines = [
-        f"Code cell {cell.number + 1} of your notebook did not finish: {cell.error or cell.status}."
-        for cell in evidence.cells
-        if cell.status != "ok"
-    ]
+    lines = [cell.trouble for cell in evidence.cells if cell.trouble]
     if evidence.global_seed_set:
         lines.append(
             "Your notebook sets TensorFlow's global seed. With it, `fit` on arrays sees the same batches "
