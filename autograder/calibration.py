@@ -27,7 +27,7 @@ __all__ = ["Calibration", "Sample", "add_sample", "read_calibration", "read_samp
 
 RISK = 1e-4
 MARGIN = 0.03
-FEWEST = 1
+FEWEST = 10
 """Fewer samples than this make no mark."""
 
 
