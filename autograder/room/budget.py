@@ -24,7 +24,7 @@ __all__ = ["Budget"]
 EPOCHS = 2
 FIRST_CALLS, FIRST_STEPS = 2, 3
 """The first calls of `fit` take so many steps an epoch; later ones one: a search calls it many times over."""
-MANY_CALLS = 40
+MANY_CALLS = 4
 """From this call of `fit` on, one epoch has to do."""
 MAX_RECORDS = 200
 BATCH_ROWS = 512
