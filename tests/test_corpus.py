@@ -192,7 +192,7 @@ def test_a_solution_is_replaced_as_a_whole(tmp_path, models):
     sources = written(tmp_path / "out", models, variant(Change(question="q3", whole="model = None\n")))
 
     assert 1 == sources.count("model = None")
-    assert 0 == sum("model.compile(" in source for source in sources if "def " not in source)
+    assert 0 == sum("keras.optimizers.Nadam()" in source for source in sources)
 
 
 def test_a_cell_is_added_ahead_of_the_check(tmp_path, models):
@@ -206,7 +206,7 @@ def test_checks_can_be_left_out(tmp_path, models):
     """With `checks = false`, nothing of Otter is in the notebook."""
     sources = written(tmp_path / "out", models, variant(checks=False))
 
-    assert [] == [source for source in sources if "grader" in source]
+    assert [] == [source for source in sources if source.startswith(("import otter", "grader.check"))]
 
 
 def test_no_files_are_handed_in_where_the_entry_has_none(tmp_path, models):

@@ -28,9 +28,16 @@ History = Mapping[str, list[float]]
 
 
 def _trainings(evidence: Evidence, after: str) -> list[Fit]:
-    """The calls of `fit` of the question: those after the question before it was completed, else all."""
+    """The calls of `fit` of the question: those after the question before it was completed.
+
+    A notebook without checks does not tell when that was: then all calls count. One with some of its checks
+    may lack the one that matters, or the training itself: then calls with callbacks count, which a quick
+    search has none of.
+    """
+    if not any(fit.after for fit in evidence.fits):
+        return list(evidence.fits)
     later = [fit for fit in evidence.fits if after in fit.after]
-    return later or list(evidence.fits)
+    return later or [fit for fit in evidence.fits if fit.callbacks]
 
 
 def _stoppers(fits: list[Fit]) -> list[Callback]:
@@ -93,7 +100,8 @@ def _no_stopping(seen: bool) -> Finding:
 
 def _went_past_its_best(history: History, monitor: str) -> bool:
     losses = history.get(monitor, [])
-    return len(losses) > 1 and int(np.nanargmin(losses)) < len(losses) - 1
+    finite = [epoch for epoch, loss in enumerate(losses) if np.isfinite(loss)]
+    return bool(finite) and min(finite, key=lambda epoch: losses[epoch]) < len(losses) - 1
 
 
 def check_best_kept(evidence: Evidence, name: str, *, after: str = "q4") -> list[Finding]:

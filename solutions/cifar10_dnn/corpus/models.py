@@ -162,6 +162,14 @@ def untrained(reference, data, folder):
     _write(_network(), _history(reference), folder)
 
 
+def exploded(reference, data, folder):
+    """What is left when the loss becomes nan in the third epoch and training goes on."""
+    network, curves = _reference_network(reference), _history(reference)
+    network.set_weights([np.full_like(weights, np.nan) for weights in network.get_weights()])
+    curves = {name: values[:2] + [float("nan")] * 3 for name, values in curves.items()}
+    _write(network, curves, folder)
+
+
 # ------------------------------------------------------------------------------------------ other file pairs
 
 
