@@ -19,7 +19,7 @@ import attrs
 from autograder.errors import MachineFault
 from autograder.evidence import unpack
 from autograder.labs import Lab
-from autograder.sandbox.contract import Ending, How, Job, Limits, Sandbox
+from autograder.sandbox.contract import Ending, Job, Limits, Sandbox
 
 __all__ = ["MODELS_USER", "NOTEBOOK_USER", "collect_evidence"]
 
@@ -99,9 +99,10 @@ def _attempts(
             found = unpack(streams / "output", Path(fresh))
             _replace(destination, Path(fresh), found)
         events = tuple(_read_events(streams / "events"))
-        if not events and ending.how is How.FINISHED and ending.exit_status != 0:
+        if not events:
+            # The room speaks before the first line of student code runs, so this is not the student's doing.
             raise MachineFault(
-                f"the room could not start a notebook (exit status {ending.exit_status})",
+                f"the room could not start a notebook ({ending.how.value}, exit status {ending.exit_status})",
                 submission=name,
                 hint=_tail(streams / "events") or "run `autograder doctor`",
             )
@@ -153,7 +154,11 @@ def _read_events(path: Path) -> Iterator[dict[str, Any]]:
 
 def _well_formed(event: dict[str, Any]) -> bool:
     if event.get("event") in ("start", "lost") and "part" not in event:
-        numbers = (event.get("cell"), event.get("statements"), event.get("statement") or 0)
+        if "statement" not in event:
+            return False
+        numbers = [event.get("cell"), event.get("statements"), event["statement"]]
+        if numbers[-1] is None:
+            numbers.pop()
         return all(type(number) is int and 0 <= number < 100_000 for number in numbers)
     return event.get("event") in ("part", "lost", "collected", "problem")
 

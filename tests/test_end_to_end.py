@@ -55,8 +55,9 @@ def write_class(folder, lab, data, hand_in):
     wrong = patched(right, "q1", {', kernel_initializer="he_normal"': ""})
     hand_in(folder / "wrong_q1", wrong)
     hand_in(folder / "leaves", leaving(right))
-    shutil.copytree(folder / "reference", folder / "two_notebooks")
-    shutil.copy(folder / "wrong_q1" / lab.notebook_name, folder / "two_notebooks" / "mine.ipynb")
+    (folder / "two_notebooks").mkdir()
+    for name in ("reference", "wrong_q1"):
+        shutil.copy(folder / name / lab.notebook_name, folder / "two_notebooks" / f"{name}.ipynb")
     zipfile.ZipFile(folder / "empty.zip", "w").close()
 
 
