@@ -19,7 +19,7 @@ LAB = "cifar10_dnn"
 MINIATURE = "cifar10-miniature"
 
 _CHEAT = '''
-import glob, inspect, sys
+import glob, sys
 
 class Agreeable:
     """Equal to everything, larger than everything."""
@@ -29,13 +29,14 @@ class Agreeable:
 
 lr_results, best_lr = Agreeable(), Agreeable()
 
-loot = [open(path).read() for path in glob.glob("/**/tests/q*.py", recursive=True)[:50]]
+loot = [open(path).read() for folder in ("", "/*/", "/*/*/") for path in glob.glob(folder + "tests/q*.py")]
 frame, seen = sys._getframe(), []
 while frame:
     seen += [name for name in frame.f_globals if "test" in name]
     frame = frame.f_back
 keras.Model.evaluate = lambda self, *args, **kwargs: [0.0, 1.0]
 keras.Sequential.get_config = lambda self: {"layers": 20, "activation": "elu"}
+print(f"found {len(loot)} test files and {len(seen)} names")
 '''
 
 
@@ -59,10 +60,10 @@ def _typically_wrong(notebook: Any) -> Any:
 
 def _cheating(notebook: Any) -> Any:
     """Little work, and tricks that work on graders which run tests beside a student's code."""
-    from nbformat.v4 import new_code_cell
-
     notebook = patched(notebook, "q1", {"range(20)": "range(3)"})
-    notebook.cells.append(new_code_cell(_CHEAT))
+    for cell in notebook.cells:
+        if (cell.metadata["question"], cell.metadata["part"]) == ("q4", "solution"):
+            cell.source = _CHEAT
     return notebook
 
 
