@@ -65,9 +65,14 @@ def outcome_line(outcome: Outcome) -> str:
 
 
 def print_table(outcomes: Iterable[Outcome], console: Console) -> None:
-    """Print one row a submission, a column a question, and how many ended how."""
+    """Print one row a submission, a column a question; below it the notes, and how many ended how."""
+    from rich.text import Text
+
     rows = sorted(outcomes, key=lambda outcome: outcome.submission)
     console.print(_table(rows))
+    for one in rows:
+        for note in _notes(one):
+            console.print(Text(legible(f"{one.submission}: {note}")))
     counts = [
         f"{sum(one.verdict is verdict for one in rows)} {name}"
         for verdict, name in (
@@ -91,7 +96,6 @@ def _table(rows: list[Outcome]) -> Table:
     table.add_column("score", justify="right")
     for name in questions:
         table.add_column(Text(name), justify="right")
-    table.add_column("note", overflow="fold")
     for one in rows:
         points = {question.name: question for question in one.questions}
         cells = [
@@ -104,7 +108,6 @@ def _table(rows: list[Outcome]) -> Table:
             Text(one.verdict.value, style=_COLOURS[one.verdict]),
             score,
             *cells,
-            Text(legible("\n".join(_notes(one)))),
         )
     return table
 

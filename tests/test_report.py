@@ -69,17 +69,18 @@ def test_no_cell_breaks_the_line(tmp_path):
 
 
 def test_the_table():
-    """It shows points per question, notes, and how many ended how."""
+    """It shows points per question, below them the notes, and how many ended how."""
     out = console()
     print_table([graded("lee", notes=("there is no deep.keras",)), failed("kim")], out)
     text = out.file.getvalue()
 
-    assert ["kim", "ungradable", "no notebook: ask for it"] == [
+    assert ["kim", "ungradable"] == [
         cell.strip() for cell in text.splitlines()[3].strip("│").split("│") if cell.strip()
     ]
-    assert ["lee", "graded", "7.5/10", "7.5/10", "there is no deep.keras"] == [
+    assert ["lee", "graded", "7.5/10", "7.5/10"] == [
         cell.strip() for cell in text.splitlines()[4].strip("│").split("│")
     ]
+    assert ["kim: no notebook: ask for it", "lee: there is no deep.keras"] == text.splitlines()[-3:-1]
     assert "1 graded, 1 ungradable" == text.splitlines()[-1]
 
 
