@@ -102,7 +102,7 @@ def test_markup_is_text():
     progress.finished(failed(name, reason=reason, hint=""), kept=False)
     text = out.file.getvalue()
 
-    assert (2, 2, 0) == (
+    assert (3, 2, 0) == (
         text.count("[red]kim[/red]"),
         text.count("[link=x]y[/link]]0;title"),
         text.count("\x1b"),
