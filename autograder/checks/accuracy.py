@@ -131,7 +131,7 @@ def saved_network(evidence: Evidence, name: str) -> tuple[Graph, dict[str, list[
     saved = evidence.saved_model(name)
     known = _networks(evidence, name)
     try:
-        if saved.weights_in_order:
+        if not _has_layers(saved.config):
             return _of_own_class(saved, known, name)
         graph = parse(saved.config)
     except (UnsupportedModel, WeightsDoNotFit) as problem:
@@ -143,6 +143,12 @@ def saved_network(evidence: Evidence, name: str) -> tuple[Graph, dict[str, list[
             "model that you trained in this notebook."
         )
     return graph, dict(saved.weights)
+
+
+def _has_layers(config: object) -> bool:
+    """Whether a model's configuration lists its layers, as any but that of a student's own class does."""
+    settings = config.get("config") if isinstance(config, dict) else None
+    return isinstance(settings, dict) and "layers" in settings
 
 
 def _of_own_class(

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from autograder.calibration import Calibration, read_calibration
+from autograder.checks.findings import CheckFailed
 from autograder.data import DataSet, load
 from autograder.errors import AutograderError, LabProblem, MachineFault
-from autograder.evidence import Environment, Evidence, read_evidence
+from autograder.evidence import Environment, Evidence, Unanswered, read_evidence
 from autograder.judge.results import TestResult, gradescope
 from autograder.labs import Lab
 from autograder.networks.trained import reference_networks
@@ -86,6 +87,12 @@ def _read_tests(path: Path) -> ExceptionTestFile:
         ) from error
 
 
+def _told(error: AssertionError, *, hidden: bool) -> str:
+    """What a student reads of a failure. Of a hidden test only what was written for students."""
+    meant = not hidden or isinstance(error, (CheckFailed, Unanswered))
+    return (str(error) if meant else "") or "This is not what the question asks for."
+
+
 def _run(question: str, number: int, case: Any, environment: Environment) -> TestResult:
     """Run one test. Only an assertion is a student's mistake; anything else is ours."""
     name = case.body.test_func.__name__
@@ -95,7 +102,7 @@ def _run(question: str, number: int, case: Any, environment: Environment) -> Tes
     except AutograderError:
         raise
     except AssertionError as error:
-        failure = str(error) or "This is not what the question asks for."
+        failure = _told(error, hidden=bool(case.hidden))
     except Exception as error:
         # Public tests run on a student's machine as well and may stumble over what is not there.
         if case.hidden:
