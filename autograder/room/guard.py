@@ -29,21 +29,23 @@ _KEPT = (
 
 
 class Guard:
-    """A snapshot of the functions and classes of some packages."""
+    """A snapshot of the modules, functions and classes of some packages and all that is in them."""
 
     def __init__(self, packages: tuple[str, ...]) -> None:
+        self._modules: dict[str, types.ModuleType] = {}
+        self._classes: dict[int, tuple[type, frozenset[str]]] = {}
         self._attributes: list[tuple[Any, str, Any]] = []
         self._bodies: list[tuple[types.FunctionType, types.CodeType, Any, Any]] = []
-        classes: dict[int, type] = {}
         for name, module in list(sys.modules.items()):
-            if module is None or name.split(".")[0] not in packages:
+            if module is None or not _belongs(name, packages):
                 continue
+            self._modules[name] = module
             for attribute, value in list(vars(module).items()):
                 if isinstance(value, _KEPT):
                     self._remember(module, attribute, value)
-                if isinstance(value, type) and value.__module__.split(".")[0] in packages:
-                    classes[id(value)] = value
-        for cls in classes.values():
+                if isinstance(value, type) and _belongs(str(value.__module__), packages):
+                    self._classes[id(value)] = value, frozenset(vars(value))
+        for cls, _ in self._classes.values():
             for attribute, value in list(vars(cls).items()):
                 if isinstance(value, _KEPT):
                     self._remember(cls, attribute, value)
@@ -59,26 +61,10 @@ class Guard:
         sys.settrace(None)
         sys.setprofile(None)
         gc.callbacks.clear()
-        bodies = [
-            (function, function.__code__)
-            for function, code, *_ in self._bodies
-            if function.__code__ is not code
-        ]
-        for function, code, defaults, keyword_defaults in self._bodies:
-            function.__code__, function.__defaults__, function.__kwdefaults__ = (
-                code,
-                defaults,
-                keyword_defaults,
-            )
-        changed = [
-            (owner, name, vars(owner).get(name))
-            for owner, name, value in self._attributes
-            if vars(owner).get(name) is not value
-        ]
-        for owner, name, value in self._attributes:
-            if vars(owner).get(name) is not value:
-                _set(owner, name, value)
-        names = [f"{function.__module__}.{function.__qualname__}" for function, _ in bodies]
+        modules = self._restore_modules()
+        bodies = self._restore_bodies()
+        changed = self._restore_attributes() + self._remove_additions()
+        names = [*modules, *(f"{function.__module__}.{function.__qualname__}" for function, _ in bodies)]
         names += [f"{getattr(owner, '__name__', owner)}.{name}" for owner, name, _ in changed]
         try:
             yield sorted(set(names))
@@ -88,6 +74,45 @@ class Guard:
                     _set(owner, name, value)
             for function, code in bodies:
                 function.__code__ = code
+            sys.modules.update(modules)
+
+    def _restore_modules(self) -> dict[str, Any]:
+        found = {name: sys.modules.get(name) for name in self._modules}
+        swapped = {name: module for name, module in found.items() if module is not self._modules[name]}
+        sys.modules.update({name: self._modules[name] for name in swapped})
+        return {name: module for name, module in swapped.items() if module is not None}
+
+    def _restore_bodies(self) -> list[tuple[types.FunctionType, types.CodeType]]:
+        swapped = [(one, one.__code__) for one, code, *_ in self._bodies if one.__code__ is not code]
+        for function, code, defaults, keyword_defaults in self._bodies:
+            function.__code__ = code
+            function.__defaults__, function.__kwdefaults__ = defaults, keyword_defaults
+        return swapped
+
+    def _restore_attributes(self) -> list[tuple[Any, str, Any]]:
+        changed = []
+        for owner, name, value in self._attributes:
+            found = vars(owner).get(name)
+            if found is not value:
+                changed.append((owner, name, found))
+                _set(owner, name, value)
+        return changed
+
+    def _remove_additions(self) -> list[tuple[Any, str, Any]]:
+        """Take away methods that a class did not have before, as they hide those of its bases."""
+        added = []
+        for cls, known in self._classes.values():
+            for name in [name for name in vars(cls) if name not in known]:
+                if isinstance(vars(cls)[name], _KEPT):
+                    added.append((cls, name, vars(cls)[name]))
+        for cls, name, _ in added:
+            with contextlib.suppress(AttributeError, TypeError):
+                delattr(cls, name)
+        return added
+
+
+def _belongs(name: str, packages: tuple[str, ...]) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
 def _set(owner: Any, name: str, value: Any) -> None:
