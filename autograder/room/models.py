@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
+from keras.src.models.functional import Functional
 
 __all__ = ["ACTIVATION_GRID", "describe_compilation", "describe_model", "example_inputs"]
 
@@ -14,6 +16,7 @@ Keep = Callable[[np.ndarray], str]
 """Stores an array beside a record and returns its key."""
 ACTIVATION_GRID = np.linspace(-4, 4, 33, dtype=np.float32)
 """Inputs at which every activation function is recorded, so that it is known by what it computes."""
+_DESCRIBING = ("get_config", "get_build_config", "get_compile_config")
 EXAMPLES = 8
 MAX_WEIGHT_BYTES = 50 << 20
 
@@ -35,7 +38,12 @@ def describe_model(
         "class": type(model).__name__[:200],
         "built_by_student": bool(model.built),
     }
-    record["compiled"] = describe_compilation(model)
+    with _without_own_words(model):
+        return record | _described(keep, model, input_shape)
+
+
+def _described(keep: Keep, model: keras.Model, input_shape: tuple[int, ...] | None) -> dict[str, Any]:
+    record: dict[str, Any] = {"compiled": describe_compilation(model)}
     try:
         graph = _as_functional(model, input_shape)
         record["config"] = keras.saving.serialize_keras_object(graph)
@@ -47,6 +55,19 @@ def describe_model(
     except Exception as error:
         record["problem"] = f"{type(error).__name__}: {error}"[:2000]
     return record
+
+
+@contextlib.contextmanager
+def _without_own_words(model: keras.Model) -> Iterator[None]:
+    """Within the block, a model and its layers describe themselves as their classes do."""
+    parts = [model, *getattr(model, "_flatten_layers", list)()]
+    told = [(part, name) for part in parts for name in _DESCRIBING if name in vars(part)]
+    words = [(part, name, vars(part).pop(name)) for part, name in dict.fromkeys(told)]
+    try:
+        yield
+    finally:
+        for part, name, word in words:
+            vars(part)[name] = word
 
 
 def describe_compilation(model: keras.Model) -> dict[str, Any] | None:
@@ -113,7 +134,9 @@ def _as_functional(model: keras.Model, input_shape: tuple[int, ...] | None) -> k
             raise ValueError("the model has not been built: it does not know its input shape yet")
         model(np.zeros((1, *input_shape), np.float32))
     if graphed:
-        return model
+        # A class of the student's own may describe itself as it likes; its graph is what it is.
+        plain = type(model) in (keras.Model, keras.Sequential, Functional)
+        return model if plain else keras.Model(model.inputs, model.outputs)
     shapes = [input_shape] if input_shape else _shapes_seen(model)
     inputs = [keras.Input(tuple(shape)) for shape in shapes]
     outputs = model.call(inputs[0] if len(inputs) == 1 else inputs)
