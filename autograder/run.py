@@ -1,8 +1,8 @@
 """Run one staged submission through a sandbox, both stages, and keep the evidence.
 
 A notebook may end its own kernel (`os._exit`, memory, a loop that ignores interrupts). What came before
-and after is still the student's work, so another attempt leaves the culprit out: first the cell is run
-statement by statement to find it, then without that statement.
+and after is still the student's work, so another attempt leaves the culprit out: from that cell on, cells are
+run statement by statement to find it, then without that statement.
 """
 
 from __future__ import annotations
@@ -83,14 +83,15 @@ def _attempts(
     lab: Lab, sandbox: Sandbox, streams: Path, destination: Path, name: str, common: dict[str, Any]
 ) -> Iterator[_Attempt]:
     """Attempts at the notebook until one ends by itself; each replaces the evidence of the one before."""
-    skip: dict[str, Any] = {"cells": {}, "probes": []}
-    seconds_left = 2.0 * lab.wall_seconds
+    skip: dict[str, Any] = {"cells": {}, "by_statement": None, "parts": []}
+    longest = lab.wall_seconds + START_SECONDS
+    seconds_left = 2 * longest
     for number in range(ATTEMPTS):
         job = Job(
             name=f"{name}-n{number}",
             stage="notebook",
             user=NOTEBOOK_USER,
-            limits=Limits(wall_seconds=min(lab.wall_seconds, seconds_left) + START_SECONDS),
+            limits=Limits(wall_seconds=min(longest, seconds_left)),
             environment=(("ROOM_SKIP", json.dumps(skip)),),
             **common,
         )
@@ -108,7 +109,7 @@ def _attempts(
             )
         yield _Attempt(number=number, skip=json.loads(json.dumps(skip)), ending=ending, events=events)
         seconds_left -= ending.wall_seconds
-        if not _blame(skip, events) or seconds_left < 30:
+        if not _blame(skip, events, ending) or seconds_left < START_SECONDS / 2:
             return
 
 
@@ -119,23 +120,23 @@ def _replace(destination: Path, fresh: Path, names: list[str]) -> None:
             shutil.move(fresh / name, destination / name)
 
 
-def _blame(skip: dict[str, Any], events: tuple[dict[str, Any], ...]) -> bool:
+def _blame(skip: dict[str, Any], events: tuple[dict[str, Any], ...], ending: Ending) -> bool:
     """Add what ended an attempt to what the next one leaves out; False if nothing did."""
     last = events[-1] if events else {}
-    if last.get("event") == "collected":
-        return False
-    if "part" in last:
-        probe = str(last["part"]).removeprefix("probe_")
-        known = probe in skip["probes"] or not str(last["part"]).startswith("probe_")
-        skip["probes"].append(probe)
+    if "part" in last and last["event"] in ("part", "lost"):
+        known = last["part"] in skip["parts"] or last["part"] == "names"
+        skip["parts"].append(last["part"])
         return not known
     if last.get("event") not in ("start", "lost"):
         return False
     left_out = skip["cells"].setdefault(str(last["cell"]), [])
-    if last["statements"] <= 1:
+    # A driver that does not even notice that a cell takes too long has been stopped by it.
+    if last["statements"] <= 1 or ending.how is How.TIMEOUT:
         left_out.append(-1)
     elif last["statement"] is not None:
         left_out.append(last["statement"])
+    if skip["by_statement"] is None:
+        skip["by_statement"] = last["cell"]
     return True
 
 
@@ -153,14 +154,16 @@ def _read_events(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _well_formed(event: dict[str, Any]) -> bool:
-    if event.get("event") in ("start", "lost") and "part" not in event:
+    if "part" in event:
+        return event.get("event") in ("part", "lost", "problem") and isinstance(event["part"], str)
+    if event.get("event") in ("start", "lost"):
         if "statement" not in event:
             return False
         numbers = [event.get("cell"), event.get("statements"), event["statement"]]
         if numbers[-1] is None:
             numbers.pop()
         return all(type(number) is int and 0 <= number < 100_000 for number in numbers)
-    return event.get("event") in ("part", "lost", "collected", "problem")
+    return event.get("event") == "collected"
 
 
 def _note_unread_models(staged: Path, destination: Path, ending: Ending) -> None:

@@ -6,7 +6,7 @@ import importlib.util
 import inspect
 import json
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,7 @@ class Collector:
         self._namespace = namespace
         self._recorder = Recorder("n")
         self._marked: dict[str, dict[str, Any]] = {}
+        self._complete: dict[str, dict[str, Any]] = {}
         self._marks = 0
 
     @property
@@ -67,21 +68,26 @@ class Collector:
         """Describe a question's names as they are now; the last mark counts."""
         self._marks += 1
         if question in self._questions and self._marks <= MAX_MARKS:
-            self._marked[question] = self._describe(question)
+            self._marked[question] = self._describe(question, but=())
 
-    def _describe(self, question: str) -> dict[str, Any]:
+    def complete(self, question: str) -> None:
+        """Describe the names of a question that no mark found, as they are at the end of the notebook."""
+        marked = self._marked.get(question, {})
+        self._complete[question] = marked | self._describe(question, but=marked)
+
+    def _describe(self, question: str, but: Collection[str]) -> dict[str, Any]:
         namespace = self._namespace()
         return {
             name: self._recorder.value(namespace[name])
             for name in self._questions[question]
-            if name in namespace
+            if name in namespace and name not in but
         }
 
     def names(self) -> Part:
-        """All names of all questions. A mark outranks the end of the notebook."""
-        names: dict[str, Any] = {}
-        for question in self._questions:
-            names.update(self._describe(question) | self._marked.get(question, {}))
+        """All names of the questions that are complete, or of all if none is."""
+        for question in () if self._complete else self._questions:
+            self.complete(question)
+        names = {name: record for found in self._complete.values() for name, record in found.items()}
         return {"schema": 1, "names": names}, dict(self._recorder.arrays)
 
     def probe(self, function: Callable[[ProbeRoom], Any]) -> Part:

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import contextlib
+import ctypes
 import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tarfile
 import time
@@ -24,17 +27,18 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-from autograder.room.job import RoomJob
+from autograder.room.job import PART_REQUEST, PARTS, RoomJob
 from autograder.room.stream import event
 
 __all__ = ["main"]
 
-PARTS = ".evidence"
 GRACE_SECONDS = 10
 """How long a cell may take to react to being interrupted."""
 PART_SECONDS = 90
 MAX_CELL_OUTPUT = 200_000
 MAX_PART_BYTES = 120 << 20
+FREE_BYTES = 300 << 20
+"""What the parts of one notebook may need of the scratch folder."""
 LOST = 3
 """The exit status of an attempt that a cell or a probe ended."""
 
@@ -81,7 +85,9 @@ class _Run:
         """Run cells, then parts. Returns the exit status."""
         status = 0
         self.client.create_kernel_manager()
-        await self.client.async_start_new_kernel(cwd=str(self.job.work))
+        # Our own streams carry the evidence: student code gets no hold of them.
+        nowhere = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        await self.client.async_start_new_kernel(cwd=str(self.job.work), **nowhere)
         await self.client.async_start_new_kernel_client()
         try:
             await self._run_cells()
@@ -104,13 +110,18 @@ class _Run:
                 continue
             record = {"cell": number, "status": "ok", "seconds": 0.0}
             self.cells.append(record)
-            left_out = self.job.skip_cells.get(number)
+            left_out = self._left_out(number)
             if left_out is not None and -1 in left_out:
                 record["status"] = "left out"
             elif time.monotonic() > deadline:
                 record["status"] = "not reached"
             else:
                 await self._run_cell(number, cell, record, left_out)
+
+    def _left_out(self, number: int) -> tuple[int, ...] | None:
+        """The statements of a cell that are not to be run; None where the cell is run as a whole."""
+        apart = self.job.by_statement is not None and number >= self.job.by_statement
+        return self.job.skip_cells.get(number, () if apart else None)
 
     async def _run_cell(
         self, number: int, cell: Any, record: dict[str, Any], left_out: tuple[int, ...] | None
@@ -127,8 +138,11 @@ class _Run:
                 piece = nbformat.v4.new_code_cell(source)
                 await self._execute(piece, record, cell=number, statement=index, statements=len(statements))
                 outputs += piece.outputs
+                if record["status"] != "ok":
+                    break
             cell.outputs = outputs
-            record["left_out"] = list(left_out)
+            if left_out:
+                record["left_out"] = list(left_out)
         record["seconds"] = round(time.monotonic() - started, 3)
 
     async def _execute(self, code: Any, record: dict[str, Any], **place: Any) -> None:
@@ -153,18 +167,20 @@ class _Run:
         code.metadata.pop("output_size", None)
 
     async def _collect(self) -> None:
-        await self._part("names", "collect()")
+        _make_room(self.job.work, keep=self.job.work / PARTS)
+        for question in self.job.questions:
+            await self._part(f"question {question}")
+        await self._part("names", file="names")
         for probe in sorted(_probe_names(self.job.kit / "lab_probes.py")):
-            if probe not in self.job.skip_probes:
-                await self._part(f"probe_{probe}", f"run_probe({probe!r})")
+            await self._part(f"probe {probe}", file=f"probe_{probe}")
         event(event="collected")
 
-    async def _part(self, name: str, call: str) -> None:
-        """Have the kernel write one part, and pass it on at once."""
+    async def _part(self, name: str, file: str | None = None) -> None:
+        """Have the kernel describe one part. Where it writes a file, pass that on at once."""
+        if name in self.job.skip_parts:
+            return
         event(event="part", part=name)
-        cell = nbformat.v4.new_code_cell(
-            f"from autograder.room import kernel as _room_kernel\n_room_kernel.{call}"
-        )
+        cell = nbformat.v4.new_code_cell(PART_REQUEST + name)
         self.client.timeout = PART_SECONDS
         try:
             await asyncio.wait_for(
@@ -174,13 +190,17 @@ class _Run:
             event(event="lost", part=name, why="ended the kernel")
             raise _LostKernel from error
         finally:
-            for suffix in ("json", "npz"):
-                path = self.job.work / PARTS / f"{name}.{suffix}"
-                if path.is_file() and not path.is_symlink() and path.stat().st_size <= MAX_PART_BYTES:
-                    self._send(f"{name}.{suffix}", path.read_bytes())
+            if file is not None:
+                self._send_part(file)
         problems = [output for output in cell.outputs if output.output_type == "error"]
         if problems:
             event(event="problem", part=name, error=str(problems[-1].get("evalue", ""))[:500])
+
+    def _send_part(self, file: str) -> None:
+        for suffix in ("json", "npz"):
+            path = self.job.work / PARTS / f"{file}.{suffix}"
+            if path.is_file() and not path.is_symlink() and path.stat().st_size <= MAX_PART_BYTES:
+                self._send(path.name, path.read_bytes())
 
     def _send_cells(self) -> None:
         record = {"schema": 1, "cells": self.cells, "peak_bytes": self.peak_bytes}
@@ -224,6 +244,23 @@ def _probe_names(path: Path) -> list[str]:
     ]
 
 
+def _make_room(folder: Path, keep: Path) -> None:
+    """Delete the largest files of the scratch folder where a notebook has filled it."""
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.is_relative_to(keep)]
+    for path in sorted(files, key=lambda path: path.lstat().st_size, reverse=True):
+        if shutil.disk_usage(folder).free >= FREE_BYTES:
+            return
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _shut_off() -> None:
+    """Close this process's memory, descriptors and environment to the kernel, which runs as the same user."""
+    if sys.platform == "linux":
+        pr_set_dumpable = 4
+        ctypes.CDLL(None).prctl(pr_set_dumpable, 0, 0, 0, 0)
+
+
 def _copy(source: Path, target: Path) -> None:
     """Copy files and folders, but not their modes and times: neither folder is this user's to change."""
     for path in source.rglob("*"):
@@ -237,6 +274,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def main() -> int:
     """Run the notebook stage in the current scratch folder."""
+    _shut_off()
     job = RoomJob.from_environment()
     os.environ["DNNLAB_DATA"] = os.environ["ROOM_DATA"]
     os.environ["JUPYTER_PATH"] = str(job.kit / "jupyter")

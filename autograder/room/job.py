@@ -8,7 +8,12 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ["RoomJob"]
+__all__ = ["PARTS", "PART_REQUEST", "RoomJob"]
+
+PARTS = ".evidence"
+"""The folder, in the scratch folder, through which the kernel hands parts to the driver."""
+PART_REQUEST = "%room "
+"""What the driver's requests for a part begin with; the kernel takes them before IPython sees them."""
 
 
 @attrs.frozen(kw_only=True)
@@ -26,9 +31,11 @@ class RoomJob:
     run_seconds: float
     """Time for all cells together; what the sandbox allows beyond it is for collecting."""
     skip_cells: dict[int, tuple[int, ...]]
-    """Cells that ended an earlier attempt are run statement by statement, without these statements
-    (counted from 0); -1 leaves out the whole cell."""
-    skip_probes: tuple[str, ...]
+    """Per cell, the statements (counted from 0) that ended an earlier attempt; -1 is the whole cell."""
+    by_statement: int | None
+    """From this cell on, cells are run statement by statement, to find what ends the kernel."""
+    skip_parts: tuple[str, ...]
+    """Parts that ended an earlier attempt."""
 
     @classmethod
     def from_environment(cls) -> RoomJob:
@@ -46,5 +53,6 @@ class RoomJob:
             cell_seconds=float(os.environ.get("ROOM_CELL_SECONDS", lab["cell_seconds"])),
             run_seconds=float(os.environ.get("ROOM_RUN_SECONDS", lab["run_seconds"])),
             skip_cells={int(cell): tuple(left_out) for cell, left_out in skip.get("cells", {}).items()},
-            skip_probes=tuple(skip.get("probes", ())),
+            by_statement=skip.get("by_statement"),
+            skip_parts=tuple(skip.get("parts", ())),
         )

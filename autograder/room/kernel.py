@@ -1,13 +1,15 @@
 """The student's kernel: an ordinary ipykernel with our data, the fit budget and a way to collect.
 
 Started by the driver as `from autograder.room import kernel; kernel.start()`. Student code shares this
-process, so nothing here is secret, and what leaves it is the student's claim.
+process, so nothing here is secret, and what leaves it is the student's claim. All the same, plain patching
+changes nothing: the driver's requests for evidence pass IPython by, and put patched functions back first.
 """
 
 from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +17,35 @@ import dnnlab
 import keras
 import keras._tf_keras.keras as tf_keras
 import tensorflow as tf
+from ipykernel.ipkernel import IPythonKernel
+from ipykernel.kernelapp import IPKernelApp
 
 from autograder.room.budget import Budget
 from autograder.room.collector import Collector, Part, load_probes, write_part
 from autograder.room.guard import Guard
-from autograder.room.job import RoomJob
+from autograder.room.job import PART_REQUEST, PARTS, RoomJob
 
-__all__ = ["collect", "mark", "run_probe", "start"]
+__all__ = ["RoomKernel", "mark", "start"]
 
-PARTS = ".evidence"
-"""The folder, in the scratch folder, through which the kernel hands parts to the driver."""
+_GUARDED = (
+    *("keras", "numpy", "json", "dnnlab", "autograder", "tensorflow._api"),
+    *(
+        "builtins",
+        "contextlib",
+        "inspect",
+        "io",
+        "math",
+        "os",
+        "pathlib",
+        "posixpath",
+        "traceback",
+        "zipfile",
+    ),
+)
+"""The packages whose functions are put back before anything is described: what the description relies on."""
 
 
-class _Kernel:
+class _Room:
     """The parts of this process that belong to the grader."""
 
     def __init__(self) -> None:
@@ -38,66 +56,95 @@ class _Kernel:
         # Saved trainings stay readable, but the code that made them is what the room wants to see run.
         dnnlab.is_saved = lambda name: False
         self.probes = load_probes(self.job.kit / "lab_probes.py")
-        self.collector = Collector(self.job.questions, self._namespace)
-        self.guard = Guard(("keras", "numpy", "json", "dnnlab", "autograder"))
+        self.collector = Collector(self.job.questions, _namespace)
+        self.guard = Guard(_GUARDED)
+        self._parts: dict[str, Callable[[str], None]] = {
+            "question": self.collector.complete,
+            "names": self._write_names,
+            "probe": self._write_probe,
+        }
+        self._changed: set[str] = set()
 
-    def _namespace(self) -> dict[str, Any]:
-        from ipykernel.kernelapp import IPKernelApp
+    def mark(self, question: str) -> None:
+        """Note that a question's names are complete."""
+        with self.guard.restored():
+            self.collector.mark(question)
 
-        shell: Any = IPKernelApp.instance().shell
-        namespace: dict[str, Any] = shell.user_ns
-        return namespace
+    def answer(self, request: str) -> None:
+        """Do what the driver asks for: "question q1", "names" or "probe NAME"."""
+        with self.guard.restored() as changed:
+            self._changed.update(changed)
+            kind, _, name = request.partition(" ")
+            self._parts[kind](name)
 
-    def names(self, patched: list[str]) -> Part:
+    def _write_names(self, _: str) -> None:
         """The names part: what the notebook defined, how it trained, what it replaced."""
         record, arrays = self.collector.names()
-        record |= {"fits": self.budget.fits, "evaluations": self.budget.evaluations, "patched": patched[:50]}
+        record |= {"fits": self.budget.fits, "evaluations": self.budget.evaluations}
+        record |= {"patched": sorted(self._changed)[:50]}
         record["global_seed_set"] = bool(dnnlab.global_seed_is_set())
-        return record, arrays | self.budget.recorder.arrays
+        self._write("names", (record, arrays | self.budget.recorder.arrays))
 
-    def write(self, name: str, part: Part) -> None:
+    def _write_probe(self, name: str) -> None:
+        self._write(f"probe_{name}", self.collector.probe(self.probes[name]))
+
+    def _write(self, name: str, part: Part) -> None:
         """Hand a part to the driver."""
         folder = self.job.work / PARTS
         folder.mkdir(exist_ok=True)
         write_part(folder, name, part)
 
 
-_kernels: list[_Kernel] = []
+_rooms: list[_Room] = []
+
+
+class RoomKernel(IPythonKernel):
+    """An IPython kernel that answers the driver itself, whatever a notebook did to its shell."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)  # type: ignore[no-untyped-call]
+        self.room: _Room | None = None
+
+    async def do_execute(self, code: str, silent: bool, *args: Any, **settings: Any) -> dict[str, Any]:
+        """Run a cell, or hand over a part."""
+        if self.room is None or not code.startswith(PART_REQUEST):
+            run: Any = super().do_execute
+            reply: dict[str, Any] = await run(code, silent, *args, **settings)
+            return reply
+        done: dict[str, Any] = {"status": "ok", "execution_count": 0, "payload": [], "user_expressions": {}}
+        try:
+            self.room.answer(code.removeprefix(PART_REQUEST))
+        except BaseException as error:  # a student's object may raise anything while it is looked at
+            said = {"ename": type(error).__name__, "evalue": str(error)[:500], "traceback": []}
+            self.send_response(self.iopub_socket, "error", said)  # type: ignore[no-untyped-call]
+            done |= {"status": "error", **said}
+        return done
 
 
 def start() -> None:
     """Become the kernel that the connection file in `sys.argv` describes."""
-    from ipykernel.kernelapp import IPKernelApp
-
     _prefer_to_die()
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    _kernels.append(_Kernel())
-    sys.path.append(str(Path.cwd()))
-    app = IPKernelApp.instance()
+    app: Any = IPKernelApp.instance(kernel_class=RoomKernel)
     app.initialize(sys.argv[1:])
+    sys.path.append(str(Path.cwd()))
+    # Only now: what ipykernel itself replaces is not a student's doing.
+    app.kernel.room = _Room()
+    _rooms.append(app.kernel.room)
     app.start()
 
 
 def mark(question: str) -> None:
     """Note that a question's names are complete (called by the stand-in for Otter)."""
-    kernel = _kernels[0]
-    with kernel.guard.restored():
-        kernel.collector.mark(question)
+    if _rooms:
+        _rooms[0].mark(question)
 
 
-def collect() -> None:
-    """Write the names part."""
-    kernel = _kernels[0]
-    with kernel.guard.restored() as changed:
-        kernel.write("names", kernel.names(changed))
-
-
-def run_probe(name: str) -> None:
-    """Run one probe and write its part."""
-    kernel = _kernels[0]
-    with kernel.guard.restored():
-        kernel.write(f"probe_{name}", kernel.collector.probe(kernel.probes[name]))
+def _namespace() -> dict[str, Any]:
+    shell: Any = IPKernelApp.instance().shell
+    namespace: dict[str, Any] = shell.user_ns
+    return namespace
 
 
 def _prefer_to_die() -> None:
