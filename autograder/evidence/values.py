@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 MAX_DEPTH = 8
+MAX_OUTPUTS = 64
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -287,16 +288,34 @@ def model_view(record: dict[str, Any], arrays: Arrays) -> ModelView:
         type=_text(record.get("class", "")),
         config=record.get("config"),
         weights={_text(path): [_key(arrays, key) for key in _list(keys)] for path, keys in weights.items()},
-        weights_in_order=tuple(
-            [_key(arrays, key) for key in _list(keys)] for keys in record.get("weights_in_order") or ()
-        ),
+        weights_in_order=() if _holds_layers(record.get("config")) else _in_order(record, arrays),
         activations={_text(path): _key(arrays, key) for path, key in activations.items()},
         input_shapes=_shapes(record.get("input_shapes")),
         output_shapes=_shapes(record.get("output_shapes")),
-        outputs=None if record.get("outputs") is None else _key(arrays, record["outputs"]),
+        outputs=_outputs(record.get("outputs"), arrays),
         compilation=compilation(record.get("compiled")),
         problem=_text(record.get("problem") or ""),
     )
+
+
+def _holds_layers(config: Any) -> bool:
+    """Whether a model's configuration holds its graph, which that of a student's own class does not."""
+    inner = config.get("config") if isinstance(config, dict) else None
+    return isinstance(inner, dict) and "layers" in inner
+
+
+def _in_order(record: dict[str, Any], arrays: Arrays) -> tuple[list[np.ndarray], ...]:
+    return tuple(
+        [_key(arrays, key) for key in _list(keys)] for keys in _list(record.get("weights_in_order") or [])
+    )
+
+
+def _outputs(key: Any, arrays: Arrays) -> np.ndarray | None:
+    """What a model computed; for few inputs only, as the judge computes it again for as many."""
+    outputs = None if key is None else _key(arrays, key)
+    if outputs is not None and (outputs.ndim < 1 or len(outputs) > MAX_OUTPUTS):
+        raise EvidenceProblem("a model's outputs are malformed")
+    return outputs
 
 
 def _shapes(record: Any) -> tuple[tuple[int | None, ...], ...]:

@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 from io import BytesIO
 from pathlib import Path
@@ -25,9 +26,8 @@ from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-from autograder.room.job import PART_REQUEST, PARTS, RoomJob
+from autograder.room.job import PART_REQUEST, RoomJob
 from autograder.room.stream import event
 
 __all__ = ["main"]
@@ -79,6 +79,7 @@ class _Run:
         )
         self.cells: list[dict[str, Any]] = []
         self.peak_bytes: int | None = None
+        self.parts = job.work
         self.archive = tarfile.open(fileobj=sys.stdout.buffer, mode="w|")  # noqa: SIM115 - closed in run()
 
     async def run(self) -> int:
@@ -151,10 +152,10 @@ class _Run:
         limit = self.job.cell_seconds
         try:
             await asyncio.wait_for(self.client.async_execute_cell(code, place["cell"]), limit + GRACE_SECONDS)
-        except (DeadKernelError, CellTimeoutError, TimeoutError) as error:
+        except Exception as error:  # dead, silent, or out of its mind: messages can be malformed in any way
             hung = time.monotonic() - started > limit
             record["status"] = "hung" if hung else "ended the kernel"
-            event(event="lost", why=record["status"], **place)
+            event(event="lost", why=f"{record['status']} ({type(error).__name__})", **place)
             raise _LostKernel from error
         errors = [output for output in code.outputs if output.output_type == "error"]
         if time.monotonic() - started > limit:
@@ -167,7 +168,9 @@ class _Run:
         code.metadata.pop("output_size", None)
 
     async def _collect(self) -> None:
-        _make_room(self.job.work, keep=self.job.work / PARTS)
+        # A new folder: nothing that a notebook laid out before can pass for evidence.
+        self.parts = Path(tempfile.mkdtemp(prefix=".evidence-", dir=self.job.work))
+        _make_room(self.job.work)
         for question in self.job.questions:
             await self._part(f"question {question}")
         await self._part("names", file="names")
@@ -180,14 +183,14 @@ class _Run:
         if name in self.job.skip_parts:
             return
         event(event="part", part=name)
-        cell = nbformat.v4.new_code_cell(PART_REQUEST + name)
+        cell = nbformat.v4.new_code_cell(f"{PART_REQUEST}{self.parts.name} {name}")
         self.client.timeout = PART_SECONDS
         try:
             await asyncio.wait_for(
                 self.client.async_execute_cell(cell, 0, store_history=False), PART_SECONDS + GRACE_SECONDS
             )
-        except (DeadKernelError, CellTimeoutError, TimeoutError) as error:
-            event(event="lost", part=name, why="ended the kernel")
+        except Exception as error:  # as with a cell
+            event(event="lost", part=name, why=f"ended the kernel ({type(error).__name__})")
             raise _LostKernel from error
         finally:
             if file is not None:
@@ -198,7 +201,7 @@ class _Run:
 
     def _send_part(self, file: str) -> None:
         for suffix in ("json", "npz"):
-            path = self.job.work / PARTS / f"{file}.{suffix}"
+            path = self.parts / f"{file}.{suffix}"
             if path.is_file() and not path.is_symlink() and path.stat().st_size <= MAX_PART_BYTES:
                 self._send(path.name, path.read_bytes())
 
@@ -244,9 +247,9 @@ def _probe_names(path: Path) -> list[str]:
     ]
 
 
-def _make_room(folder: Path, keep: Path) -> None:
+def _make_room(folder: Path) -> None:
     """Delete the largest files of the scratch folder where a notebook has filled it."""
-    files = [path for path in folder.rglob("*") if path.is_file() and not path.is_relative_to(keep)]
+    files = [path for path in folder.rglob("*") if path.is_file()]
     for path in sorted(files, key=lambda path: path.lstat().st_size, reverse=True):
         if shutil.disk_usage(folder).free >= FREE_BYTES:
             return

@@ -8,6 +8,7 @@ judge computes for itself.
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import gc
 import sys
@@ -17,21 +18,16 @@ from typing import Any
 
 __all__ = ["Guard"]
 
-_KEPT = (
-    types.FunctionType,
-    types.BuiltinFunctionType,
-    types.MethodType,
-    type,
-    property,
-    classmethod,
-    staticmethod,
-)
+_KEPT = (types.ModuleType, property, classmethod, staticmethod)
+"""What is remembered beside everything that can be called."""
 
 
 class Guard:
     """A snapshot of the modules, functions and classes of some packages and all that is in them."""
 
     def __init__(self, packages: tuple[str, ...]) -> None:
+        self._first = [(vars(builtins), dict(vars(builtins))), (globals(), dict(globals()))]
+        self._own = dict(vars(Guard))
         self._modules: dict[str, types.ModuleType] = {}
         self._classes: dict[int, tuple[type, frozenset[str]]] = {}
         self._attributes: list[tuple[Any, str, Any]] = []
@@ -41,13 +37,13 @@ class Guard:
                 continue
             self._modules[name] = module
             for attribute, value in list(vars(module).items()):
-                if isinstance(value, _KEPT):
+                if _is_kept(value):
                     self._remember(module, attribute, value)
                 if isinstance(value, type) and _belongs(str(value.__module__), packages):
                     self._classes[id(value)] = value, frozenset(vars(value))
         for cls, _ in self._classes.values():
             for attribute, value in list(vars(cls).items()):
-                if isinstance(value, _KEPT):
+                if _is_kept(value):
                     self._remember(cls, attribute, value)
 
     def _remember(self, owner: Any, attribute: str, value: Any) -> None:
@@ -58,13 +54,24 @@ class Guard:
     @contextlib.contextmanager
     def restored(self) -> Iterator[list[str]]:
         """Within the block everything is as it was; yields what had been changed, as `module.name`."""
+        # First what this very code consists of; so far, it calls nothing that could be patched.
+        patched = [(namespace, {**namespace}) for namespace, _ in self._first]
+        for namespace, content in self._first:
+            namespace.update(content)
+        for name, value in self._own.items():
+            _set(Guard, name, value)
         sys.settrace(None)
         sys.setprofile(None)
         gc.callbacks.clear()
         modules = self._restore_modules()
         bodies = self._restore_bodies()
         changed = self._restore_attributes() + self._remove_additions()
-        names = [*modules, *(f"{function.__module__}.{function.__qualname__}" for function, _ in bodies)]
+        names = [
+            f"builtins.{name}"
+            for name, value in self._first[0][1].items()
+            if patched[0][1].get(name) is not value
+        ]
+        names += [*modules, *(f"{function.__module__}.{function.__qualname__}" for function, _ in bodies)]
         names += [f"{getattr(owner, '__name__', owner)}.{name}" for owner, name, _ in changed]
         try:
             yield sorted(set(names))
@@ -75,6 +82,8 @@ class Guard:
             for function, code in bodies:
                 function.__code__ = code
             sys.modules.update(modules)
+            for namespace, content in patched:
+                namespace.update(content)
 
     def _restore_modules(self) -> dict[str, Any]:
         found = {name: sys.modules.get(name) for name in self._modules}
@@ -103,12 +112,17 @@ class Guard:
         added = []
         for cls, known in self._classes.values():
             for name in [name for name in vars(cls) if name not in known]:
-                if isinstance(vars(cls)[name], _KEPT):
+                if _is_kept(vars(cls)[name]):
                     added.append((cls, name, vars(cls)[name]))
         for cls, name, _ in added:
             with contextlib.suppress(AttributeError, TypeError):
                 delattr(cls, name)
         return added
+
+
+def _is_kept(value: Any) -> bool:
+    # NumPy's functions, for one, are objects of several kinds.
+    return callable(value) or isinstance(value, _KEPT)
 
 
 def _belongs(name: str, packages: tuple[str, ...]) -> bool:

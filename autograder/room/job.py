@@ -8,12 +8,13 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ["PARTS", "PART_REQUEST", "RoomJob"]
+__all__ = ["PART_REQUEST", "RoomJob"]
 
-PARTS = ".evidence"
-"""The folder, in the scratch folder, through which the kernel hands parts to the driver."""
 PART_REQUEST = "%room "
-"""What the driver's requests for a part begin with; the kernel takes them before IPython sees them."""
+"""What the driver's requests for a part begin with; the kernel takes them before IPython sees them.
+
+The name of a folder in the scratch folder follows, where the kernel is to write the part, and which part.
+"""
 
 
 @attrs.frozen(kw_only=True)

@@ -23,24 +23,13 @@ from ipykernel.kernelapp import IPKernelApp
 from autograder.room.budget import Budget
 from autograder.room.collector import Collector, Part, load_probes, write_part
 from autograder.room.guard import Guard
-from autograder.room.job import PART_REQUEST, PARTS, RoomJob
+from autograder.room.job import PART_REQUEST, RoomJob
 
 __all__ = ["RoomKernel", "mark", "start"]
 
 _GUARDED = (
     *("keras", "numpy", "json", "dnnlab", "autograder", "tensorflow._api"),
-    *(
-        "builtins",
-        "contextlib",
-        "inspect",
-        "io",
-        "math",
-        "os",
-        "pathlib",
-        "posixpath",
-        "traceback",
-        "zipfile",
-    ),
+    *("contextlib", "inspect", "io", "math", "os", "pathlib", "posixpath", "traceback", "zipfile"),
 )
 """The packages whose functions are put back before anything is described: what the description relies on."""
 
@@ -57,25 +46,28 @@ class _Room:
         dnnlab.is_saved = lambda name: False
         self.probes = load_probes(self.job.kit / "lab_probes.py")
         self.collector = Collector(self.job.questions, _namespace)
-        self.guard = Guard(_GUARDED)
+        # Taken now, as a notebook may replace the method later.
+        self._restored = Guard(_GUARDED).restored
         self._parts: dict[str, Callable[[str], None]] = {
             "question": self.collector.complete,
             "names": self._write_names,
             "probe": self._write_probe,
         }
         self._changed: set[str] = set()
+        self._folder = self.job.work
 
     def mark(self, question: str) -> None:
         """Note that a question's names are complete."""
-        with self.guard.restored():
+        with self._restored():
             self.collector.mark(question)
 
     def answer(self, request: str) -> None:
-        """Do what the driver asks for: "question q1", "names" or "probe NAME"."""
-        with self.guard.restored() as changed:
+        """Do what the driver asks for: "FOLDER question q1", "FOLDER names" or "FOLDER probe NAME"."""
+        with self._restored() as changed:
             self._changed.update(changed)
-            kind, _, name = request.partition(" ")
-            self._parts[kind](name)
+            folder, kind, *name = request.split(" ")
+            self._folder = self.job.work / folder
+            self._parts[kind](" ".join(name))
 
     def _write_names(self, _: str) -> None:
         """The names part: what the notebook defined, how it trained, what it replaced."""
@@ -90,9 +82,7 @@ class _Room:
 
     def _write(self, name: str, part: Part) -> None:
         """Hand a part to the driver."""
-        folder = self.job.work / PARTS
-        folder.mkdir(exist_ok=True)
-        write_part(folder, name, part)
+        write_part(self._folder, name, part)
 
 
 _rooms: list[_Room] = []
