@@ -19,7 +19,7 @@ import attrs
 from autograder.errors import MachineFault
 from autograder.evidence import unpack
 from autograder.labs import Lab
-from autograder.sandbox.contract import Ending, Job, Limits, Sandbox
+from autograder.sandbox.contract import Ending, How, Job, Limits, Sandbox
 
 __all__ = ["MODELS_USER", "NOTEBOOK_USER", "collect_evidence"]
 

@@ -140,7 +140,7 @@ class TestWithoutTrouble:
         assert ("finished", 0, 2.35, True) == tuple(
             attempt[key] for key in ("how", "exit_status", "wall_seconds", "out_of_memory")
         )
-        assert {"cells": {}, "probes": []} == attempt["skip"]
+        assert {"cells": {}, "by_statement": None, "parts": []} == attempt["skip"]
 
     def test_student_code_cannot_replace_model_files(self, collect):
         """What the notebook's job sends under the names of the models' evidence is passed over."""
@@ -193,6 +193,32 @@ class TestBlame:
 
         assert [{}, {"2": [-1]}] == [skip["cells"] for skip in sandbox.skips]
 
+    def test_cells_after_the_first_loss(self, collect):
+        """From the first cell that ended an attempt on, cells are run statement by statement."""
+        sandbox = ScriptedSandbox(
+            Script(says=(lost(3, statements=4),)), Script(says=(lost(5, 4, statement=1),)), Script()
+        )
+        collect(sandbox)
+
+        assert [None, 3, 3] == [skip["by_statement"] for skip in sandbox.skips]
+        assert {"3": [], "5": [1]} == sandbox.skips[-1]["cells"]
+
+    def test_a_driver_that_was_stopped(self, collect):
+        """Where the driver itself no longer says that a cell takes too long, the whole cell is left out."""
+        sandbox = ScriptedSandbox(Script(says=(started(3, 4),), how=How.TIMEOUT, status=None), Script())
+        collect(sandbox)
+
+        assert [{}, {"3": [-1]}] == [skip["cells"] for skip in sandbox.skips]
+
+    def test_a_question(self, collect):
+        """A question whose names end the kernel when they are described is left out."""
+        sandbox = ScriptedSandbox(
+            Script(says=(part("question q1"),)), Script(says=(part("question q2"),)), Script()
+        )
+        collect(sandbox)
+
+        assert ["question q1", "question q2"] == sandbox.skips[-1]["parts"]
+
     def test_two_culprits(self, collect):
         """A second culprit is added to the first."""
         sandbox = ScriptedSandbox(Script(says=(lost(3),)), Script(says=(lost(5),)), Script())
@@ -203,10 +229,10 @@ class TestBlame:
 
     def test_a_probe(self, collect):
         """A probe that ends the kernel is left out; one that does so again ends the attempts."""
-        sandbox = ScriptedSandbox(Script(says=(part("names"), part("probe_build_dnn"))))
+        sandbox = ScriptedSandbox(Script(says=(part("names"), part("probe build_dnn"))))
         collect(sandbox)
 
-        assert [[], ["build_dnn"]] == [skip["probes"] for skip in sandbox.skips]
+        assert [[], ["probe build_dnn"]] == [skip["parts"] for skip in sandbox.skips]
 
     def test_describing_names(self, collect):
         """Where describing the names ends the kernel there is nothing to leave out."""
@@ -223,11 +249,13 @@ class TestBlame:
         assert ATTEMPTS == len(sandbox.skips)
 
     def test_attempts_share_their_time(self, collect):
-        """All attempts together take twice the lab's time at most, and the last gets what is left."""
+        """All attempts together take twice the time of one at most, and the last gets what is left."""
         sandbox = ScriptedSandbox(*(Script(says=(lost(cell),), seconds=45) for cell in range(20)))
         collect(sandbox)
 
-        assert [60, 60, 30] == [job.limits.wall_seconds - START_SECONDS for job in sandbox.jobs[1:]]
+        longest = 60 + START_SECONDS
+        assert 2 * longest - 4 * 45 == sandbox.jobs[-1].limits.wall_seconds
+        assert [longest] * 3 == [job.limits.wall_seconds for job in sandbox.jobs[1:4]]
 
     def test_earlier_parts_stay(self, collect):
         """What an earlier attempt collected stays where a later one did not get so far."""
