@@ -193,18 +193,16 @@ class Evidence:
         return found
 
     def model(self, name: str) -> ModelView:
-        """The model under this name. Raises Unanswered."""
+        """The model under this name, which may be unreadable (`problem`). Raises Unanswered."""
         return self._as_model(self.value(name), name)
 
     def probe_model(self, name: str) -> ModelView:
-        """The model that a probe found. Raises Unanswered."""
+        """The model that a probe found, which may be unreadable (`problem`). Raises Unanswered."""
         return self._as_model(self.probe(name), f"{name}()")
 
     def _as_model(self, found: Any, name: str) -> ModelView:
         if not isinstance(found, ModelView):
             raise Unanswered(f"`{name}` is {describe(found)}, not a Keras model.")
-        if found.problem:
-            raise Unanswered(f"`{name}` is a model that cannot be read: {found.problem}")
         return found
 
     def saved_model(self, name: str) -> ModelView:

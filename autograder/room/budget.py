@@ -80,19 +80,12 @@ class Budget:
         def recorded(model: Any, *args: Any, **kwargs: Any) -> Any:
             result = evaluate(model, *args, **kwargs)
             if len(self.evaluations) < MAX_RECORDS:
-                values = (
-                    result.values()
-                    if isinstance(result, dict)
-                    else result
-                    if isinstance(result, list)
-                    else [result]
-                )
                 compiled = describe_compilation(model) or {}
                 self.evaluations.append(
                     {
                         "model": self._serial(model),
                         "learning_rate": compiled.get("optimizer", {}).get("learning_rate"),
-                        "results": [self.recorder.value(value) for value in list(values)[:20]],
+                        "results": [self.recorder.value(value) for value in _results(result)],
                     }
                 )
             return result
@@ -189,6 +182,13 @@ class Budget:
             settings["validation_batch_size"] = rows
         if settings["validation_steps"]:
             settings["validation_steps"] = 1
+
+
+def _results(result: Any) -> list[Any]:
+    """What `evaluate` returned, the loss first; in a dictionary its place depends on the metrics' names."""
+    if isinstance(result, dict):
+        return [result[name] for name in sorted(result, key=lambda name: name != "loss")][:20]
+    return result[:20] if isinstance(result, list) else [result]
 
 
 def _split_validation(settings: dict[str, Any]) -> None:
