@@ -130,7 +130,7 @@ def outcomes_in(out):
 def told(process):
     """What a run with `--json` says, by submission; fails with its last words where it failed."""
     assert 0 == process.returncode, process.stderr
-    return {one["submission"]: Outcome.from_json(json.dumps({**one})) for one in json.loads(process.stdout)}
+    return {one["submission"]: Outcome.from_json(json.dumps(one)) for one in json.loads(process.stdout)}
 
 
 def kill_when_one_is_graded(arguments, out):
