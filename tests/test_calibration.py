@@ -75,7 +75,7 @@ class TestMarks:
 
     @pytest.mark.parametrize("n", [FEWEST, 12, 20, 100])
     def test_a_correct_solution_fails_once_in_ten_thousand(self, n):
-        """A further normal training misses the mark with probability 1e-4, over all the samples there could be.
+        """A further normal training misses the mark with probability 1e-4, over all samples there could be.
 
         By integration over the deviation s of n samples of unit variance, for which (n - 1) s^2 has a
         chi-square distribution: given s, a further value less their mean is normal with variance 1 + 1 / n,
