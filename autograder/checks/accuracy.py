@@ -69,16 +69,20 @@ def _advice(accuracy: float, result: Reached) -> str:
 
 def _seen_the_test_set(evidence: Evidence, name: str, result: Reached) -> list[Finding]:
     gap = result.test.accuracy - result.validation.accuracy
-    if gap > evidence.calibrated(name).largest_gap() or _trained_on_test(evidence):
+    if _trained_on_test(evidence):
         message = (
-            f"`{name}.keras` gets {result.test.accuracy:.1%} of the test set right and "
-            f"{result.validation.accuracy:.1%} of the "
-            "validation set. It has been trained on test pictures, so its accuracy on them says nothing. "
-            "Train on the "
-            "training set only."
+            "A training in your notebook is given pictures of the test set, so that accuracy on them says "
+            "nothing any more. Train on the training set only."
         )
-        return [Finding(message=message, where=f"{name}.keras")]
-    return []
+    elif gap > evidence.calibrated(name).largest_gap():
+        message = (
+            f"`{name}.keras` gets {result.test.accuracy:.1%} of the test set right, but only "
+            f"{result.validation.accuracy:.1%} of the validation set. It has been trained on test pictures, so "
+            "that its accuracy on them says nothing. Train on the training set only."
+        )
+    else:
+        return []
+    return [Finding(message=message, where=f"{name}.keras")]
 
 
 @functools.lru_cache(maxsize=8)

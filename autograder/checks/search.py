@@ -73,6 +73,10 @@ def check_choice(results: Any, best: Any) -> list[Finding]:
         raise Unanswered(f"`best_lr` is {describe(best)}, not a number.")
     finite = {rate: loss for rate, loss in numbers.items() if math.isfinite(loss)}
     chosen = next((rate for rate in numbers if math.isclose(rate, best, rel_tol=RATE_TOLERANCE)), None)
+    if chosen is None and any(_equal(loss, best) for loss in finite.values()):
+        return [
+            Finding(message=f"`best_lr` is {best:g}, which is a loss; asked for is the rate it belongs to.")
+        ]
     if chosen is None:
         return [Finding(message=f"`best_lr` is {best:g}, which is not a rate of `lr_results`.")]
     if finite and numbers[chosen] <= min(finite.values()):
@@ -105,6 +109,13 @@ def check_measured(evidence: Evidence, name: str) -> list[Finding]:
             ]
         if _measured(evidence, fits, rate, loss):
             continue
+        if any(_has(fit, "val_accuracy", loss) or _has(fit, "accuracy", loss) for fit in fits):
+            return [
+                Finding(
+                    message=f"For the rate {rate:g}, `{name}` holds an accuracy. Compare rates by the "
+                    "validation loss, which also tells apart what is barely right from what is surely right."
+                )
+            ]
         if any(_has(fit, "loss", loss) for fit in fits):
             return [
                 Finding(

@@ -219,9 +219,8 @@ def check_initialisers(model: ModelView, family: str) -> list[Finding]:
         if not _starts_from(model, block, family):
             message = (
                 f"Hidden layer {number} starts from {block.initialiser.describe()}"
-                f"{_measured_spread(model, block)}. With twenty layers, a spread that does not fit the "
-                "activation shrinks or "
-                "blows up the signal."
+                f"{_measured_spread(model, block)}. In a deep network, a spread that does not fit the "
+                "activation shrinks the signal or blows it up, layer by layer."
             )
             return [Finding(message=message, where=block.dense.name)]
     return []
