@@ -77,8 +77,8 @@ def _seen_the_test_set(evidence: Evidence, name: str, result: Reached) -> list[F
     elif gap > evidence.calibrated(name).largest_gap():
         message = (
             f"`{name}.keras` gets {result.test.accuracy:.1%} of the test set right, but only "
-            f"{result.validation.accuracy:.1%} of the validation set. It has been trained on test pictures, so "
-            "that its accuracy on them says nothing. Train on the training set only."
+            f"{result.validation.accuracy:.1%} of the validation set. It has been trained on test pictures, "
+            "so that its accuracy on them says nothing. Train on the training set only."
         )
     else:
         return []
