@@ -25,6 +25,8 @@ __all__ = ["LAUNCH", "TreeWatch", "launch_command", "rlimits_of", "run_locally",
 LAUNCH = Path(__file__).with_name("launch.py")
 
 _WATCH_SECONDS = 0.2
+_PAUSE = 2.0
+"""The pause after a look at the job's processes, as a multiple of the time that it took."""
 
 
 def versions() -> str:
@@ -80,9 +82,16 @@ class TreeWatch:
 
     def __call__(self) -> How:
         """KILLED where there are too many processes, else FINISHED."""
-        if time.monotonic() < self._next:
+        started = time.monotonic()
+        if started < self._next:
             return How.FINISHED
-        self._next = time.monotonic() + _WATCH_SECONDS
+        how = self._look()
+        # Hundreds of processes take seconds to look at, in which nobody takes the job's streams off it.
+        spent = time.monotonic() - started
+        self._next = started + spent + max(_WATCH_SECONDS, _PAUSE * spent)
+        return how
+
+    def _look(self) -> How:
         try:
             tree = [self.process, *self.process.children(recursive=True)]
         except psutil.NoSuchProcess:
