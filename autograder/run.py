@@ -1,8 +1,9 @@
 """Run one staged submission through a sandbox, both stages, and keep the evidence.
 
 A notebook may end its own kernel (`os._exit`, memory, a loop that ignores interrupts). What came before
-and after is still the student's work, so another attempt leaves the culprit out: from that cell on, cells are
-run statement by statement to find it, then without that statement.
+and after is still the student's work, so another attempt leaves the culprit out: from that cell on, cells
+are run statement by statement to find it, then without that statement. Where this leads nowhere, as
+something ends the kernel at no certain place, a last attempt ends ahead of the first cell that was lost.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ MODELS_USER, NOTEBOOK_USER = 20_001, 20_002
 MODELS_SECONDS = 90.0
 START_SECONDS = 60.0
 """What starting a kernel may take on a busy machine, on top of a lab's own limit."""
-ATTEMPTS = 6
+ATTEMPTS = 7
 
 
 @attrs.frozen(kw_only=True)
@@ -83,7 +84,7 @@ def _attempts(
     lab: Lab, sandbox: Sandbox, streams: Path, destination: Path, name: str, common: dict[str, Any]
 ) -> Iterator[_Attempt]:
     """Attempts at the notebook until one ends by itself; each replaces the evidence of the one before."""
-    skip: dict[str, Any] = {"cells": {}, "by_statement": None, "parts": []}
+    skip: dict[str, Any] = {"cells": {}, "by_statement": None, "parts": [], "until": None}
     longest = lab.wall_seconds + START_SECONDS
     seconds_left = 2 * longest
     for number in range(ATTEMPTS):
@@ -111,6 +112,8 @@ def _attempts(
         seconds_left -= ending.wall_seconds
         if not _blame(skip, events, ending) or seconds_left < START_SECONDS / 2:
             return
+        if number == ATTEMPTS - 2:
+            skip["until"] = skip["by_statement"]
 
 
 def _replace(destination: Path, fresh: Path, names: list[str]) -> None:

@@ -140,7 +140,7 @@ class TestWithoutTrouble:
         assert ("finished", 0, 2.35, True) == tuple(
             attempt[key] for key in ("how", "exit_status", "wall_seconds", "out_of_memory")
         )
-        assert {"cells": {}, "by_statement": None, "parts": []} == attempt["skip"]
+        assert {"cells": {}, "by_statement": None, "parts": [], "until": None} == attempt["skip"]
 
     def test_student_code_cannot_replace_model_files(self, collect):
         """What the notebook's job sends under the names of the models' evidence is passed over."""
@@ -242,11 +242,12 @@ class TestBlame:
         assert 1 == len(sandbox.skips)
 
     def test_attempts_are_counted(self, collect):
-        """A notebook in which every cell ends the kernel is not tried for ever."""
+        """A notebook in which every cell ends the kernel is given up; the last try ends before the first."""
         sandbox = ScriptedSandbox(*(Script(says=(lost(cell),)) for cell in range(20)))
         collect(sandbox)
 
         assert ATTEMPTS == len(sandbox.skips)
+        assert [None] * (ATTEMPTS - 1) + [0] == [skip["until"] for skip in sandbox.skips]
 
     def test_attempts_share_their_time(self, collect):
         """All attempts together take twice the time of one at most, and the last gets what is left."""

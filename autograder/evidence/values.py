@@ -288,7 +288,7 @@ def model_view(record: dict[str, Any], arrays: Arrays) -> ModelView:
         type=_text(record.get("class", "")),
         config=record.get("config"),
         weights={_text(path): [_key(arrays, key) for key in _list(keys)] for path, keys in weights.items()},
-        weights_in_order=() if _holds_layers(record.get("config")) else _in_order(record, arrays),
+        weights_in_order=_in_order(record, arrays),
         activations={_text(path): _key(arrays, key) for path, key in activations.items()},
         input_shapes=_shapes(record.get("input_shapes")),
         output_shapes=_shapes(record.get("output_shapes")),
@@ -296,12 +296,6 @@ def model_view(record: dict[str, Any], arrays: Arrays) -> ModelView:
         compilation=compilation(record.get("compiled")),
         problem=_text(record.get("problem") or ""),
     )
-
-
-def _holds_layers(config: Any) -> bool:
-    """Whether a model's configuration holds its graph, which that of a student's own class does not."""
-    inner = config.get("config") if isinstance(config, dict) else None
-    return isinstance(inner, dict) and "layers" in inner
 
 
 def _in_order(record: dict[str, Any], arrays: Arrays) -> tuple[list[np.ndarray], ...]:

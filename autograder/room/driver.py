@@ -106,6 +106,7 @@ class _Run:
 
     async def _run_cells(self) -> None:
         deadline = time.monotonic() + self.job.run_seconds
+        until = len(self.notebook.cells) if self.job.until is None else self.job.until
         for number, cell in enumerate(self.notebook.cells):
             if cell.cell_type != "code" or not cell.source.strip():
                 continue
@@ -114,7 +115,7 @@ class _Run:
             left_out = self._left_out(number)
             if left_out is not None and -1 in left_out:
                 record["status"] = "left out"
-            elif time.monotonic() > deadline:
+            elif number >= until or time.monotonic() > deadline:
                 record["status"] = "not reached"
             else:
                 await self._run_cell(number, cell, record, left_out)

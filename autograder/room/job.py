@@ -35,6 +35,8 @@ class RoomJob:
     """Per cell, the statements (counted from 0) that ended an earlier attempt; -1 is the whole cell."""
     by_statement: int | None
     """From this cell on, cells are run statement by statement, to find what ends the kernel."""
+    until: int | None
+    """The cell before which the notebook ends, in a last attempt to keep what came before."""
     skip_parts: tuple[str, ...]
     """Parts that ended an earlier attempt."""
 
@@ -55,5 +57,6 @@ class RoomJob:
             run_seconds=float(os.environ.get("ROOM_RUN_SECONDS", lab["run_seconds"])),
             skip_cells={int(cell): tuple(left_out) for cell, left_out in skip.get("cells", {}).items()},
             by_statement=skip.get("by_statement"),
+            until=skip.get("until"),
             skip_parts=tuple(skip.get("parts", ())),
         )

@@ -118,6 +118,7 @@ def start() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     app: Any = IPKernelApp.instance(kernel_class=RoomKernel)
     app.initialize(sys.argv[1:])
+    app.shell.ask_exit = _stay
     sys.path.append(str(Path.cwd()))
     # Only now: what ipykernel itself replaces is not a student's doing.
     app.kernel.room = _Room()
@@ -129,6 +130,11 @@ def mark(question: str) -> None:
     """Note that a question's names are complete (called by the stand-in for Otter)."""
     if _rooms:
         _rooms[0].mark(question)
+
+
+def _stay() -> None:
+    """Stand in for leaving by `exit()` or `quit()`, which would end the kernel some cells later."""
+    raise SystemExit("the notebook wants to end here; it is run to its end all the same")
 
 
 def _namespace() -> dict[str, Any]:
