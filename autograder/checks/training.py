@@ -93,8 +93,8 @@ def _no_stopping(seen: bool) -> Finding:
             "after the network has begun to learn by heart."
         )
     return Finding(
-        message="Your notebook shows no training, and no history was submitted that would show when it "
-        "stopped."
+        message="Your notebook shows no training, and no submitted history shows one that stopped some "
+        "epochs after its best."
     )
 
 
