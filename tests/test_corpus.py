@@ -27,8 +27,9 @@ from autograder.sandbox.choose import choose
 LAB = find_lab("cifar10_dnn")
 WHOLE = read_corpus(LAB)
 OFTEN = set(Path(__file__).with_name("corpus_of_every_run.txt").read_text(encoding="utf-8").split())
-"""What every run grades: something for each hidden test, and each way of being right. AUTOGRADER_CORPUS_WHOLE=1
-grades all there is, which takes twice as long and is due after any change of the checks."""
+"""What every run grades: something for each hidden test, and each way of being right.
+
+AUTOGRADER_CORPUS_WHOLE=1 grades all there is, which takes twice as long and is due when checks change."""
 ENTRIES = [one for one in WHOLE if one.name in OFTEN or os.environ.get("AUTOGRADER_CORPUS_WHOLE")]
 CORRECT = [entry for entry in ENTRIES if entry.correct]
 WRONG = [entry for entry in ENTRIES if not entry.correct]
