@@ -320,7 +320,7 @@ def test_a_lab_without_trained_models_has_no_corpus(kitchen, data, tmp_path):
 
 def test_every_recipe_is_used_and_is_there():
     """The recipes that entries name and those that `models.py` has are the same."""
-    named = {entry.models for entry in ENTRIES} - {"reference", "no-history", "none"}
+    named = {entry.models for entry in WHOLE} - {"reference", "no-history", "none"}
     module = corpus._recipes(LAB)
     has = {
         name.replace("_", "-")
