@@ -12,4 +12,4 @@ for folder in (".", "/tmp", "/dev/shm", ".evidence"):
                     filled += file.write(bytes(1 << 20))
         except OSError:
             break
-print("attack ran", filled >> 20)
+print(f"\nattack ran {filled >> 20}\n", end="")

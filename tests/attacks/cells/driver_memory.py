@@ -15,4 +15,4 @@ for name in ("mem", "environ", "maps", "root/room", "cwd/x", "fd"):
         reached.append(name)
     except OSError:
         pass
-print("attack ran", reached)
+print(f"\nattack ran {reached}\n", end="")

@@ -25,4 +25,4 @@ class Agreeable:
 for name in ("lr_results", "best_lr"):
     if name not in globals():
         globals()[name] = Agreeable()
-print("attack ran")
+print("\nattack ran\n", end="")

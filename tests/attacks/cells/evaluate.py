@@ -6,4 +6,4 @@ keras.Model.evaluate = lambda self, *args, **settings: [0.0, 1.0]
 keras.Model.predict = lambda self, inputs, **settings: np.eye(10)[np.zeros(len(inputs), int)]
 keras.Model.test_step = lambda self, data: {"accuracy": 1.0}
 keras.metrics.SparseCategoricalAccuracy.result = lambda self: 1.0
-print("attack ran")
+print("\nattack ran\n", end="")

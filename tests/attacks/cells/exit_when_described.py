@@ -8,4 +8,4 @@ class Touchy(keras.Sequential):
 
 
 model = Touchy([keras.layers.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(10)])
-print("attack ran")
+print("\nattack ran\n", end="")

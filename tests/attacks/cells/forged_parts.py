@@ -31,4 +31,4 @@ for folder in (
     except OSError:
         pass
 os.environ["ROOM_KIT"] = os.environ["ROOM_WORK"] = str(work)
-print("attack ran", written)
+print(f"\nattack ran {written}\n", end="")

@@ -13,4 +13,4 @@ for _ in range(200):
         time.sleep(600)
         os._exit(0)
     children.append(child)
-print("attack ran", len(children))
+print(f"\nattack ran {len(children)}\n", end="")

@@ -14,4 +14,4 @@ seen += [one.__name__ for one in functions if one.__name__.startswith("test" + "
 for module in list(sys.modules.values()):
     if "expected" in vars(module):
         module.expected = None
-print("attack ran", seen)
+print(f"\nattack ran {seen}\n", end="")

@@ -8,4 +8,4 @@ keras.activations.relu = keras.activations.selu = keras.activations.elu
 keras.initializers.GlorotUniform.__call__ = keras.initializers.HeNormal.__call__
 keras.optimizers.Adam.__name__ = "Nadam"
 keras.optimizers.Adam.__name__ = "Adam"
-print("attack ran")
+print("\nattack ran\n", end="")

@@ -23,4 +23,4 @@ keras.saving.serialize_keras_object = serialization_lib.serialize_keras_object =
 keras.Model.get_compile_config = lambda self: {"optimizer": "nadam", "loss": "mse", "metrics": ["accuracy"]}
 keras.Sequential.layers = property(lambda self: [])
 keras.Model.count_params = lambda self: 504_310
-print("attack ran")
+print("\nattack ran\n", end="")

@@ -42,4 +42,4 @@ threading.Thread(target=time.sleep, args=(30,)).start()
 honest_import = builtins.__import__
 builtins.__import__ = lambda name, *args, **settings: honest_import(name, *args, **settings)
 sys.modules["autograder.checks"] = sys.modules["autograder.judge"] = Hook
-print("attack ran")
+print("\nattack ran\n", end="")

@@ -22,4 +22,4 @@ def build_dnn():
     return flattering
 
 
-print("attack ran")
+print("\nattack ran\n", end="")

@@ -7,5 +7,5 @@ try:
         hoard[-1][::4096] = b"x" * len(hoard[-1][::4096])
 except MemoryError:
     hoard.clear()
-print("attack ran", len(hoard))
+print(f"\nattack ran {len(hoard)}\n", end="")
 del hoard

@@ -10,4 +10,4 @@ for place in (("127.0.0.1", PORT), ("localhost", PORT), ("8.8.8.8", 53), ("169.2
         reached.append(place)
     except OSError:
         pass
-print("attack ran", reached)
+print(f"\nattack ran {reached}\n", end="")

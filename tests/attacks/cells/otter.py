@@ -14,4 +14,4 @@ class Content:
 otter.Notebook.check = lambda self, *args, **settings: "All tests passed!"
 sys.modules["otter"] = sys.modules["otter.test_files"] = types.SimpleNamespace(Notebook=Content)
 grader = Content()
-print("attack ran", grader.check("q1"))
+print(f"\nattack ran {grader.check('q1')}\n", end="")

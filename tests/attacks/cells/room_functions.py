@@ -17,4 +17,4 @@ guard.Guard._restore_bodies = lambda self: []
 budget.Budget._record_fit = lambda self, model, settings: {}
 for name in [name for name in sys.modules if name.startswith("autograder")]:
     del sys.modules[name]
-print("attack ran")
+print("\nattack ran\n", end="")

@@ -13,4 +13,4 @@ np.random.default_rng = lambda *args: None
 pathlib.Path.write_text = pathlib.Path.write_bytes = lambda *args, **settings: 0
 zipfile.ZipFile.writestr = zipfile.ZipFile.open = lambda *args, **settings: None
 io.BytesIO = None
-print("attack ran")
+print("\nattack ran\n", end="")

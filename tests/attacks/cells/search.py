@@ -54,4 +54,5 @@ for thing in gc.get_objects():
     for part in gc.get_referents(thing):
         if type(part) is str and len(part) > 5 and id(part) not in own:
             found.update((word, "memory") for word in words if word in part)
-print("attack ran", {"seen": seen, "found": sorted(found), "late": time.monotonic() > until})
+result = {"seen": seen, "found": sorted(found), "late": time.monotonic() > until}
+print(f"\nattack ran {result}\n", end="")

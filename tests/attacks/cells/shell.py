@@ -9,4 +9,4 @@ shell.run_cell_async = None
 shell.user_global_ns["__builtins__"] = builtins
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 builtins.open = builtins.vars = builtins.sorted = lambda *args, **settings: []
-print("attack ran")
+print("\nattack ran\n", end="")

@@ -34,4 +34,4 @@ for number in range(3, 60):
             pass
 os.write(1, event)
 os.write(2, event)
-print("attack ran", reached)
+print(f"\nattack ran {reached}\n", end="")
