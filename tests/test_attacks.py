@@ -224,6 +224,8 @@ def test_an_object_that_ends_the_kernel_costs_its_own_question(killed):
 def test_hogs_have_had_their_fill(killed):
     """3 GB of memory, 200 processes, a full disk and a flood of output were had, in one attempt."""
     hogs = killed["hogs"]
+    if hogs.outcome.sandbox == "docker":
+        pytest.skip("a container counts files and page tables as memory: the hogs hinder each other")
     memory, disk, forks = [int(line.split()[-1]) for line in hogs.printed]
     cells = json.loads((hogs.folder / "evidence" / "cells.json").read_text(encoding="utf-8"))["cells"]
 

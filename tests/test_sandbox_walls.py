@@ -179,6 +179,16 @@ def test_a_bubblewrap_inside_the_system_hides_the_project(monkeypatch):
     assert mounts.index("/usr") < mounts.index("/usr/share/somewhere")
 
 
+@pytest.mark.parametrize(("user", "first"), [(0, False), (1000, True)], ids=["root", "someone"])
+def test_nobody_of_the_same_user_holds_the_streams(monkeypatch, user, first):
+    """Where bubblewrap's own first process would be of the job's user, the job takes its place."""
+    from autograder.sandbox import bubblewrap
+
+    monkeypatch.setattr(bubblewrap.os, "geteuid", lambda: user)
+
+    assert first is ("--as-pid-1" in bubblewrap._walls("bwrap"))
+
+
 def test_two_jobs_at_once_have_two_users():
     """As root, the limit on processes is per user: jobs that run together do not share one."""
     sandbox = make_sandbox("bubblewrap")

@@ -136,6 +136,9 @@ def _walls(bwrap: str, *, user: int | None = None) -> list[str]:
         walls.remove("--unshare-all")
         walls += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
         return [*walls, "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    # The first process of a namespace holds the streams of the evidence. Were it of the job's own user, the
+    # job could write to them through it; so the job is the first one, which nothing inside can kill either.
+    walls.append("--as-pid-1")
     if user is not None:
         walls += ["--uid", str(user), "--gid", str(user)]
     return walls

@@ -1,9 +1,9 @@
-"""Call a listener on the machine that grades, and the world."""
+"""Call a listener on the machine that grades."""
 
 import socket
 
 reached = []
-for place in (("127.0.0.1", PORT), ("localhost", PORT), ("8.8.8.8", 53), ("169.254.169.254", 80)):
+for place in (("127.0.0.1", PORT), ("localhost", PORT)):
     try:
         with socket.create_connection(place, timeout=2) as connection:
             connection.sendall(b"secret")
