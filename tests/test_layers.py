@@ -16,7 +16,7 @@ JUDGING = ("judge", "checks", "networks", "evidence", "calibration")
 DRIVING = ("batch", "cli", "report", "run", "build", "sandbox", "intake", "corpus", "proof", "calibrate")
 ALLOWED = {
     "room": (),
-    "networks": ("errors", "labs", "room"),
+    "networks": ("errors", "labs"),
     "sandbox": ("errors",),
     "evidence": ("errors", "calibration", "data", "networks"),
     "checks": ("errors", "evidence", "networks", "data", "live"),

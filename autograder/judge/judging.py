@@ -104,14 +104,16 @@ def _run(question: str, number: int, case: Any, environment: Environment) -> Tes
     except AssertionError as error:
         failure = _told(error, hidden=bool(case.hidden))
     except Exception as error:
-        # Public tests run on a student's machine as well and may stumble over what is not there.
-        if case.hidden:
+        # Public tests run on a student's machine as well and may stumble over what is not there. A hidden
+        # test that breaks is ours, unless the student's process left evidence that cannot be read.
+        if case.hidden and not environment.evidence.problems:
             raise MachineFault(
                 f"the test {name} broke: {type(error).__name__}: {error}",
                 where=question,
                 hint="report this with fault.log",
             ) from error
-        failure = f"{type(error).__name__}: {error}"
+        unreadable = "What your notebook left behind for this question could not be read."
+        failure = unreadable if case.hidden else f"{type(error).__name__}: {error}"
     passed = failure is None
     points = float(case.points or 0)
     return TestResult(
