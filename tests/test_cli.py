@@ -234,7 +234,7 @@ class TestOtherCommands:
         seen = []
         monkeypatch.setattr(
             "autograder.build.command.build_labs",
-            lambda names, *, check, echo: seen.append((names, check)) or 1,
+            lambda names, *, check, echo, grade: seen.append((names, check)) or 1,
         )
 
         assert (1, [(["deep"], True)]) == (run("build", "deep", "--check").exit_code, seen)
