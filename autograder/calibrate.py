@@ -22,7 +22,7 @@ import numpy as np
 from autograder import dnnlab
 from autograder.build.reference import reference_notebook, set_switches
 from autograder.calibration import Sample, add_sample, read_samples
-from autograder.data import DataSet, load, prepare
+from autograder.data import VALID, DataSet, load, prepare
 from autograder.errors import LabProblem
 from autograder.labs import Lab
 from autograder.networks.graph import parse
@@ -30,9 +30,6 @@ from autograder.networks.inference import accuracy_and_loss
 from autograder.room.archive import read_archive
 
 __all__ = ["calibrate", "train_reference"]
-
-VALID = 5_000
-"""The labs' validation set: the first images of the training set."""
 
 
 def calibrate(

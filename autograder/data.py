@@ -25,10 +25,13 @@ import numpy.typing as npt
 from autograder import dnnlab
 from autograder.errors import MachineFault, UsageProblem
 
-__all__ = ["MINIATURE", "DataSet", "load", "prepare"]
+__all__ = ["MINIATURE", "VALID", "DataSet", "load", "prepare"]
 
 MINIATURE = "miniature"
 """The source that stands for made-up data, as in `--data miniature`."""
+
+VALID = 5_000
+"""How many images, the first of a training set, the labs set aside for validation."""
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 

@@ -20,11 +20,11 @@ import attrs
 from autograder.errors import MachineFault
 from autograder.evidence import unpack
 from autograder.labs import Lab
+from autograder.room.stream import EVENT_MARK
 from autograder.sandbox.contract import Ending, How, Job, Limits, Sandbox
 
 __all__ = ["MODELS_USER", "NOTEBOOK_USER", "collect_evidence"]
 
-EVENT_MARK = "@room "
 MODELS_USER, NOTEBOOK_USER = 20_001, 20_002
 MODELS_SECONDS = 90.0
 START_SECONDS = 60.0

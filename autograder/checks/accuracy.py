@@ -12,9 +12,10 @@ import attrs
 import numpy as np
 
 from autograder.checks.findings import Finding
-from autograder.checks.preparation import Preparation, identify, infer, rows_of
+from autograder.checks.preparation import Preparation, identify, recognise, rows_of
 from autograder.checks.splits import preparations
 from autograder.checks.structure import graph_of
+from autograder.data import VALID
 from autograder.evidence import Evidence, Fed, ModelView, Unanswered
 from autograder.networks.graph import parse
 from autograder.networks.inference import Evaluation, WeightsDoNotFit, accuracy_and_loss
@@ -24,7 +25,6 @@ from autograder.networks.weights import fit_in_order
 
 __all__ = ["Reached", "check_step", "reached"]
 
-VALID = 5_000
 ASKED_FOR = "build_dnn"
 
 
@@ -110,16 +110,12 @@ def reached(evidence: Evidence, name: str) -> Reached:
     graph, weights = saved_network(evidence, name)
     data = evidence.data
     try:
-        best = max(
-            _preparations(evidence),
-            key=lambda preparation: (
-                _evaluate(graph, weights, data.x_train[:VALID], data.y_train[:VALID], preparation).accuracy
-            ),
-        )
-        return Reached(
-            validation=_evaluate(graph, weights, data.x_train[:VALID], data.y_train[:VALID], best),
-            test=_evaluate(graph, weights, data.x_test, data.y_test, best),
-        )
+        tried = [
+            (_evaluate(graph, weights, data.x_train[:VALID], data.y_train[:VALID], one), one)
+            for one in _preparations(evidence)
+        ]
+        validation, best = max(tried, key=lambda pair: pair[0].accuracy)
+        return Reached(validation=validation, test=_evaluate(graph, weights, data.x_test, data.y_test, best))
     except (UnsupportedModel, WeightsDoNotFit) as problem:
         raise Unanswered(f"`{name}.keras` cannot be evaluated: {problem.what}.") from problem
     except ValueError as problem:
@@ -194,22 +190,9 @@ def _preparations(evidence: Evidence) -> list[Preparation]:
 
 def _fed_preparations(evidence: Evidence) -> list[Preparation]:
     """How the pictures were scaled that the last trainings were given."""
-    found = []
-    for fit in evidence.fits[-3:]:
-        rows = _fed_rows(fit.training)
-        if rows is None:
-            continue
-        source = identify(rows, evidence.data)
-        known = source.images >= 0
-        training = evidence.data.x_train
-        images = [
-            training[index] if index < source.training else evidence.data.x_test[index - source.training]
-            for index in source.images[known]
-        ]
-        preparation = infer(rows[known], np.stack(images)) if images else None
-        if preparation is not None:
-            found.append(preparation)
-    return found
+    fed = [_fed_rows(fit.training) for fit in evidence.fits[-3:]]
+    found = [recognise(rows, evidence.data) for rows in fed if rows is not None]
+    return [preparation for preparation in found if preparation is not None]
 
 
 def _evaluate(

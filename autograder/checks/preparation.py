@@ -18,7 +18,7 @@ from autograder.evidence import ArrayView
 if TYPE_CHECKING:
     from autograder.data import DataSet
 
-__all__ = ["Preparation", "Source", "identify", "infer", "rows_of"]
+__all__ = ["Preparation", "Source", "identify", "infer", "recognise", "rows_of"]
 
 TOLERANCE = 4e-3
 """Largest residual of a map, as a share of the spread of the rows: half-precision inputs still pass."""
@@ -127,6 +127,17 @@ def identify(rows: np.ndarray, dataset: DataSet) -> Source:
     best = likeness.argmax(axis=1)
     best[likeness[np.arange(len(rows)), best] < LIKE] = -1
     return Source(images=best, training=len(dataset.x_train))
+
+
+def recognise(rows: np.ndarray, dataset: DataSet) -> Preparation | None:
+    """The preparation of rows that show some of the data set's images, in any order; None where none fits."""
+    source = identify(rows, dataset)
+    known = source.images >= 0
+    images = [
+        dataset.x_train[index] if index < source.training else dataset.x_test[index - source.training]
+        for index in source.images[known]
+    ]
+    return infer(rows[known], np.stack(images)) if images else None
 
 
 @functools.lru_cache(maxsize=2)

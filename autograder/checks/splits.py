@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from autograder.checks.findings import Finding
-from autograder.checks.preparation import Preparation, identify, infer, rows_of
+from autograder.checks.preparation import Preparation, identify, infer, recognise, rows_of
 from autograder.evidence import ArrayView, Evidence, Unanswered, describe
 
 if TYPE_CHECKING:
@@ -238,24 +238,10 @@ def preparations(evidence: Evidence, *, valid: int) -> list[Preparation]:
         array = evidence.names.get(f"X_{key}")
         if not isinstance(array, ArrayView):
             continue
-        preparation = _aligned(array, part.images) or _recognised(array, evidence.data)
+        preparation = _aligned(array, part.images)
+        kept = rows_of(array)
+        if preparation is None and kept is not None:
+            preparation = recognise(kept[0], evidence.data)
         if preparation is not None:
             found.append(preparation)
     return found
-
-
-def _recognised(array: ArrayView, dataset: DataSet) -> Preparation | None:
-    """The preparation of pictures that are not those asked for."""
-    kept = rows_of(array)
-    if kept is None:
-        return None
-    source = identify(kept[0], dataset).images
-    known = source >= 0
-    images = np.concatenate([_rows(dataset, index) for index in source[known]]) if known.any() else None
-    return None if images is None else infer(kept[0][known], images)
-
-
-def _rows(dataset: DataSet, index: int) -> np.ndarray:
-    training = len(dataset.x_train)
-    row: np.ndarray = dataset.x_train[index] if index < training else dataset.x_test[index - training]
-    return row[None]

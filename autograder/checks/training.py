@@ -10,9 +10,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from autograder.checks.accuracy import VALID, reached
+from autograder.checks.accuracy import reached
 from autograder.checks.findings import Finding
 from autograder.checks.splits import as_asked
+from autograder.data import VALID
 from autograder.evidence import Callback, Evidence, Fit, Unanswered
 
 __all__ = ["check_best_kept", "check_early_stopping", "check_history_belongs"]
