@@ -104,7 +104,7 @@ def prying(lab, port, *solutions):
     words = words_of(
         bundle.tests_for(lab), f"{SAMPLE['validation_loss']}", f"{marks.full('validation')}", *solutions
     )
-    settings = {"search": (("WORDS", words),), "network": (("PORT", port),)}
+    settings = {"search": (("WORDS", words), ("SECONDS", 25)), "network": (("PORT", port),)}
     return [
         Attack(name=name, place=PLACES.get(name, "last"), settings=settings.get(name, ())) for name in PRYING
     ]
@@ -193,10 +193,15 @@ KILLING = {
 def killed(request, lab, data, tmp_path_factory):
     """Short honest work with what ends or starves its kernel, and without."""
     sandbox = make_sandbox(request.param)
-    quick = attrs.evolve(lab, cell_seconds=15, wall_seconds=60)
+    quick = attrs.evolve(lab, cell_seconds=20, wall_seconds=75)
     # Containers behave like bubblewrap here but for who counts: one run of each kind will do.
     names = ("ends", "probed", "described", "hogs") if sandbox.name == "docker" else tuple(KILLING)
     notebooks = {name: attacked(short(lab), *KILLING[name]) for name in names} | {"alone": short(lab)}
+    marks = read_calibration(lab.calibration, LAB, "cifar10-miniature")
+    secrets = (f"{SAMPLE['validation_loss']}", f"{marks.full('validation')}", MISSING)
+    words = words_of(bundle.tests_for(lab), *secrets)
+    search = Attack(name="search", place="last", settings=(("WORDS", words), ("SECONDS", 18)))
+    notebooks = {name: attacked(notebook, search) for name, notebook in notebooks.items()}
     unchecked = notebooks["described"]
     unchecked.cells = [cell for cell in unchecked.cells if "grader.check" not in cell.source]
     with pytest.MonkeyPatch.context() as patch:
@@ -221,12 +226,22 @@ def test_an_object_that_ends_the_kernel_costs_its_own_question(killed):
     assert WORTH | {"q3": 0} == killed["described"].scores
 
 
+def test_a_killer_finds_nothing_either(killed):
+    """Whatever ended or starved a kernel, no word of tests, marks or the solution can be read afterwards."""
+    for graded in killed.values():
+        (line,) = [line for line in graded.printed if "'found'" in line]
+        found = ast.literal_eval(line.removeprefix("attack ran "))
+
+        assert ([], False) == (found["found"], found["late"])
+        assert found["seen"] > 50
+
+
 def test_hogs_have_had_their_fill(killed):
     """3 GB of memory, 200 processes, a full disk and a flood of output were had, in one attempt."""
     hogs = killed["hogs"]
     if hogs.outcome.sandbox == "docker":
         pytest.skip("a container counts files and page tables as memory: the hogs hinder each other")
-    memory, disk, forks = [int(line.split()[-1]) for line in hogs.printed]
+    memory, disk, forks = [int(line.split()[-1]) for line in hogs.printed if "'found'" not in line]
     cells = json.loads((hogs.folder / "evidence" / "cells.json").read_text(encoding="utf-8"))["cells"]
 
     assert (30, 200) == (memory, forks)

@@ -1,4 +1,4 @@
-"""Run one stage: `python -m autograder.room models` or `python -m autograder.room notebook`."""
+"""Run one stage: `python -m autograder.room models` or `notebook`; or `forkserver SOCKET`."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ from pathlib import Path
 sys.path[:] = [entry for entry in sys.path if entry and Path(entry).resolve() != Path.cwd().resolve()]
 
 
-def main(stage: str) -> int:
+def main(stage: str, *arguments: str) -> int:
     """Run the stage of that name and return the exit status of the process."""
     if stage == "models":
         from autograder.room import models_stage
@@ -17,9 +17,13 @@ def main(stage: str) -> int:
         from autograder.room import driver
 
         return driver.main()
+    if stage == "forkserver":
+        from autograder.room import forkserver
+
+        return forkserver.main(*arguments)
     print(f"there is no stage named {stage!r}", file=sys.stderr)
     return 2
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

@@ -22,10 +22,10 @@ from autograder.room.models import describe_compilation
 __all__ = ["Budget"]
 
 EPOCHS = 2
-FIRST_CALLS, FIRST_STEPS = 2, 3
+FIRST_CALLS, FIRST_STEPS = 1, 2
 """The first calls of `fit` take so many steps an epoch; later ones one: a search calls it many times over."""
-MANY_CALLS = 4
-"""From this call of `fit` on, one epoch has to do."""
+MANY_CALLS = 2
+"""After so many calls of `fit`, one epoch has to do."""
 MAX_RECORDS = 200
 BATCH_ROWS = 512
 SAMPLE = 32

@@ -85,7 +85,7 @@ class _Run:
     async def run(self) -> int:
         """Run cells, then parts. Returns the exit status."""
         status = 0
-        self.client.create_kernel_manager()
+        self._prepare_kernel()
         # Our own streams carry the evidence: student code gets no hold of them.
         nowhere = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         await self.client.async_start_new_kernel(cwd=str(self.job.work), **nowhere)
@@ -103,6 +103,15 @@ class _Run:
             sys.stdout.buffer.flush()
             await self.client._async_cleanup_kernel()
         return status
+
+    def _prepare_kernel(self) -> None:
+        manager = self.client.create_kernel_manager()
+        if "ROOM_FORKSERVER" in os.environ:
+            from autograder.room.provisioner import ForkedProvisioner
+
+            manager.provisioner = ForkedProvisioner(
+                kernel_id=manager.kernel_id, kernel_spec=manager.kernel_spec, parent=manager
+            )
 
     async def _run_cells(self) -> None:
         deadline = time.monotonic() + self.job.run_seconds

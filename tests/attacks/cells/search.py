@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-until, found, seen = time.monotonic() + 25, set(), 0
+until, found, seen = time.monotonic() + SECONDS, set(), 0
 # Written apart, so that this very cell is no find.
 words = ["".join(parts) for parts in WORDS]
 
@@ -47,12 +47,19 @@ for folder, folders, files in os.walk("/"):
 for module in list(sys.modules.values()):
     if getattr(module, "__name__", "").split(".")[0] in ("autograder", "dnnlab", "otter", "lab_probes"):
         look(inspect.getsource(module), module.__name__)
-own = {id(words), id(WORDS), *map(id, words)}
+# Strings are searched many at a time: one by one, a hundred words take a minute.
+known, pool, size = {id(words), id(WORDS), *map(id, words)}, [], 0
 for thing in gc.get_objects():
-    if id(thing) in own or time.monotonic() > until:
+    if id(thing) in known or time.monotonic() > until:
         continue
     for part in gc.get_referents(thing):
-        if type(part) is str and len(part) > 5 and id(part) not in own:
-            found.update((word, "memory") for word in words if word in part)
-result = {"seen": seen, "found": sorted(found), "late": time.monotonic() > until}
+        if type(part) is str and len(part) > 5 and id(part) not in known:
+            known.add(id(part))
+            pool.append(part)
+            size += len(part)
+    if size > 4_000_000:
+        look("\n".join(pool), "memory")
+        pool, size = [], 0
+look("\n".join(pool), "memory")
+result = {"seen": seen, "found": sorted(found), "late": time.monotonic() > until, "left": round(until - time.monotonic())}
 print(f"\nattack ran {result}\n", end="")

@@ -1,0 +1,98 @@
+"""Plain processes with kernels forked from one that has imported TensorFlow: for many trusted notebooks."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+
+import attrs
+
+from autograder.errors import MachineFault
+from autograder.sandbox.contract import Ending, Job
+from autograder.sandbox.environment import Places, environment_of
+from autograder.sandbox.processes import ProcessSandbox
+
+__all__ = ["WarmProcessSandbox"]
+
+_START_SECONDS = 120.0
+
+
+class WarmProcessSandbox(ProcessSandbox):
+    """Run jobs as `ProcessSandbox` does, but start kernels in milliseconds; a context manager.
+
+    Memory and processes of a kernel are not watched. So it is for what a lab itself brings: its reference
+    solution and its corpus.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._servers: dict[Path, _ForkServer] = {}
+
+    def __enter__(self) -> WarmProcessSandbox:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for server in self._servers.values():
+            server.stop()
+        self._servers.clear()
+
+    def run(self, job: Job, *, output: Path, events: Path) -> Ending:
+        """Run a job to its end. Raises MachineFault where it cannot be started."""
+        if job.stage == "notebook":
+            place = ("ROOM_FORKSERVER", str(self._server(job).socket))
+            job = attrs.evolve(job, environment=(*job.environment, place))
+        return super().run(job, output=output, events=events)
+
+    def _server(self, job: Job) -> _ForkServer:
+        """The server that has imported the code of this job's kit."""
+        with self._lock:
+            server = self._servers.get(job.kit)
+            if server is None or not server.alive():
+                server = self._servers[job.kit] = _ForkServer(job)
+            return server
+
+
+class _ForkServer:
+    """A process of `autograder.room.forkserver`; it ends when this one does, by whatever cause."""
+
+    def __init__(self, job: Job) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="autograder-fork-"))
+        self.socket = self._folder / "socket"
+        places = Places.of_job(job, work=self._folder)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "autograder.room", "forkserver", str(self.socket)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=(self._folder / "log").open("wb"),
+            env=environment_of(job, places),
+            cwd=self._folder,
+            start_new_session=True,
+        )
+        until = time.monotonic() + _START_SECONDS
+        while not self.socket.exists():
+            if not self.alive() or time.monotonic() > until:
+                said = (self._folder / "log").read_text(encoding="utf-8", errors="replace")[-500:]
+                self.stop()
+                raise MachineFault("no kernel could be prepared", submission=job.name, hint=said)
+            time.sleep(0.05)
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
