@@ -51,13 +51,14 @@ class _Kernel:
         return self.status
 
     def signal(self, number: int) -> None:
-        if self.pid and self.poll() is None:
+        # Its session may outlive it, and as long as it does, the number is no one else's.
+        if self.pid:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, number)
 
     def end(self) -> None:
-        if self.pid and self.poll() is None:
-            self.signal(signal.SIGKILL)
+        self.signal(signal.SIGKILL)
+        if self.pid and self.status is None:
             os.waitpid(self.pid, 0)
         self.connection.close()
 
