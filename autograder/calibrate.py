@@ -17,17 +17,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from autograder import dnnlab
 from autograder.build.reference import reference_notebook, set_switches
 from autograder.calibration import Sample, add_sample, read_samples
-from autograder.data import VALID, DataSet, load, prepare
+from autograder.data import DataSet, load, prepare
 from autograder.errors import LabProblem
-from autograder.labs import Lab
+from autograder.labs import Lab, Task
 from autograder.networks.graph import parse
 from autograder.networks.inference import accuracy_and_loss
 from autograder.room.archive import read_archive
+from autograder.tasks import part_of, prepared
 
 __all__ = ["calibrate", "train_reference"]
 
@@ -42,18 +41,24 @@ def calibrate(
     folder = prepare(lab.dataset, source)
     data = load(folder, lab.dataset)
     for seed in seeds:
-        if any(seed == sample.seed for sample in read_samples(lab.calibration, lab.models[0], data.identity)):
+        if all(_has(lab, model, data, seed) for model in lab.models):
             continue
         with tempfile.TemporaryDirectory() as scratch:
             started = time.monotonic()
             train_reference(lab, seed, folder, Path(scratch))
             seconds = time.monotonic() - started
-            sample = _measure(Path(scratch), lab.models[0], data, seed, seconds)
-        add_sample(lab.calibration, lab.models[0], data.identity, sample, _versions())
-        say(
-            f"{lab.name} on {data.identity}, seed {seed}: {sample.validation:.1%} validation, "
-            f"{sample.test:.1%} test"
-        )
+            samples = {task.name: _measure(Path(scratch), task, data, seed, seconds) for task in lab.tasks}
+        for model, sample in samples.items():
+            if not _has(lab, model, data, seed):
+                add_sample(lab.calibration, model, data.identity, sample, _versions())
+            say(
+                f"{model} on {data.identity}, seed {seed}: {sample.validation:.1%} validation, "
+                f"{sample.test:.1%} test, {sample.epochs} epochs, {seconds:.0f} s"
+            )
+
+
+def _has(lab: Lab, model: str, data: DataSet, seed: int) -> bool:
+    return any(seed == sample.seed for sample in read_samples(lab.calibration, model, data.identity))
 
 
 def train_reference(lab: Lab, seed: int, data: Path, folder: Path) -> None:
@@ -90,14 +95,15 @@ def _only_shows(cell: Any) -> bool:
     return cell.cell_type == "code" and ("dnnlab.plot_" in cell.source or "dnnlab.show_" in cell.source)
 
 
-def _measure(folder: Path, model: str, data: DataSet, seed: int, seconds: float) -> Sample:
-    history = json.loads((folder / f"{model}.history.json").read_text(encoding="utf-8"))["history"]
-    record, arrays = read_archive(folder / f"{model}.keras")
+def _measure(folder: Path, task: Task, data: DataSet, seed: int, seconds: float) -> Sample:
+    history = json.loads((folder / f"{task.name}.history.json").read_text(encoding="utf-8"))["history"]
+    record, arrays = read_archive(folder / f"{task.name}.keras")
     graph = parse(record["config"])
     weights = {path: [arrays[key] for key in keys] for path, keys in record["weights"].items()}
     accuracies, losses = [], []
-    for images, labels in ((data.x_train[:VALID], data.y_train[:VALID]), (data.x_test, data.y_test)):
-        found = accuracy_and_loss(graph, weights, images.astype(np.float32) / 255, labels)
+    for which in ("valid", "test"):
+        part = part_of(task, which, data)
+        found = accuracy_and_loss(graph, weights, prepared(task, part.images, data), part.labels)
         accuracies.append(found.accuracy)
         losses.append(found.loss)
     return Sample(

@@ -15,7 +15,7 @@ import attrs
 
 from autograder.errors import LabProblem, UsageProblem
 
-__all__ = ["Lab", "Question", "find_lab", "find_labs", "solutions_folder"]
+__all__ = ["Lab", "Question", "Task", "find_lab", "find_labs", "solutions_folder"]
 
 
 @attrs.frozen(kw_only=True)
@@ -27,6 +27,22 @@ class Question:
 
 
 @attrs.frozen(kw_only=True)
+class Task:
+    """A model that students hand in, by the name of its file without suffix, and what it is for."""
+
+    name: str
+    builder: str = ""
+    """The student's function that builds the network; empty where any network will do."""
+    images: str = "X_{}"
+    """The names of the student's arrays of images, with a place for train, valid and test."""
+    labels: str = "y_{}"
+    classes: tuple[int, ...] = ()
+    """The classes of the data set that it tells apart, numbered anew from 0; empty for all of them."""
+    standardised: bool = False
+    """Whether the reference gives it standardised pixels, rather than pixels from 0 to 1."""
+
+
+@attrs.frozen(kw_only=True)
 class Lab:
     """A lab as its `lab.toml` describes it."""
 
@@ -35,12 +51,17 @@ class Lab:
     folder: Path
     dataset: str
     questions: tuple[Question, ...]
-    models: tuple[str, ...]
-    """Names, without suffix, of the trained models that students submit as `.keras` files."""
+    tasks: tuple[Task, ...]
+    """The trained models that students submit as `.keras` files, and what each is for."""
     calibrate_without: tuple[str, ...] = ()
     """Questions that training the reference solution does not need, such as a search."""
     cell_seconds: float
     wall_seconds: float
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names, without suffix, of the trained models that students submit."""
+        return tuple(task.name for task in self.tasks)
 
     @property
     def master(self) -> Path:
@@ -98,7 +119,7 @@ def _read(folder: Path) -> Lab:
             questions=tuple(
                 Question(name=name, defines=tuple(defines)) for name, defines in data["questions"].items()
             ),
-            models=tuple(data.get("models", ())),
+            tasks=tuple(_task(name, settings) for name, settings in data.get("models", {}).items()),
             calibrate_without=tuple(data.get("calibrate_without", ())),
             cell_seconds=float(data["limits"]["cell_seconds"]),
             wall_seconds=float(data["limits"]["wall_seconds"]),
@@ -107,3 +128,7 @@ def _read(folder: Path) -> Lab:
         raise LabProblem(
             f"lab.toml cannot be used: {error}", where=str(folder), hint="compare it with another lab's"
         ) from error
+
+
+def _task(name: str, settings: dict[str, Any]) -> Task:
+    return Task(name=name, **settings | {"classes": tuple(settings.get("classes", ()))})

@@ -60,5 +60,10 @@ def _describe(env: Mapping[str, Any], lab: Lab) -> Evidence:
         (folder / "cells.json").write_text(json.dumps({"schema": 1, "cells": []}), encoding="utf-8")
         evidence = read_evidence(folder)
     return attrs.evolve(
-        evidence, observed=False, dataset=data, calibrations=calibrations, references=references
+        evidence,
+        observed=False,
+        dataset=data,
+        calibrations=calibrations,
+        references=references,
+        tasks={task.name: task for task in lab.tasks},
     )

@@ -7,9 +7,9 @@ from pathlib import Path
 LAB_TOML = """\
 title = "{name}"
 dataset = "cifar10"
-models = {models}
 [questions]
 {questions}
+{models}
 [limits]
 cell_seconds = 10
 wall_seconds = 60
@@ -33,7 +33,9 @@ def make_labs(folder):
 def _make_lab(folder, questions, models):
     folder.mkdir(parents=True)
     rows = "\n".join(f"{name} = {json.dumps(defines)}" for name, defines in questions.items())
-    text = LAB_TOML.format(name=folder.name, questions=rows, models=json.dumps(models))
+    text = LAB_TOML.format(
+        name=folder.name, questions=rows, models="\n".join(f"[models.{name}]" for name in models)
+    )
     (folder / "lab.toml").write_text(text, encoding="utf-8")
     (folder / "probes.py").write_text("# probes\n", encoding="utf-8")
 

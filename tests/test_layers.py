@@ -18,8 +18,8 @@ ALLOWED = {
     "room": (),
     "networks": ("errors", "labs"),
     "sandbox": ("errors",),
-    "evidence": ("errors", "calibration", "data", "networks"),
-    "checks": ("errors", "evidence", "networks", "data", "live"),
+    "evidence": ("errors", "calibration", "data", "labs", "networks"),
+    "checks": ("errors", "evidence", "networks", "data", "labs", "tasks", "live"),
     "judge": ("errors", "evidence", "networks", "checks", "calibration", "data", "labs"),
     "intake": ("errors", "labs"),
 }

@@ -27,7 +27,7 @@ def runs(lab, tmp_path_factory):
     """Two notebooks run in one warm sandbox, and what they left behind; the second ends its kernel first."""
     folder = tmp_path_factory.mktemp("warm")
     lab = attrs.evolve(
-        lab, folder=folder, questions=(Question(name="q1", defines=NAMES),), models=(), wall_seconds=60
+        lab, folder=folder, questions=(Question(name="q1", defines=NAMES),), tasks=(), wall_seconds=60
     )
     data = prepare(lab.dataset, MINIATURE)
     make_kit(lab, (kit := folder / "kit"))

@@ -15,17 +15,15 @@ from autograder.checks.findings import Finding
 from autograder.checks.preparation import Preparation, identify, recognise, rows_of
 from autograder.checks.splits import preparations
 from autograder.checks.structure import graph_of
-from autograder.data import VALID
 from autograder.evidence import Evidence, Fed, ModelView, Unanswered
 from autograder.networks.graph import parse
 from autograder.networks.inference import Evaluation, WeightsDoNotFit, accuracy_and_loss
 from autograder.networks.records import Graph, UnsupportedModel
 from autograder.networks.stack import same_architecture
 from autograder.networks.weights import fit_in_order
+from autograder.tasks import Part, part_of, scaling_of
 
 __all__ = ["Reached", "check_step", "reached"]
-
-ASKED_FOR = "build_dnn"
 
 
 @attrs.frozen(kw_only=True)
@@ -108,14 +106,12 @@ def reached(evidence: Evidence, name: str) -> Reached:
     taken: an affine map cannot carry labels. Raises Unanswered where the file cannot be judged.
     """
     graph, weights = saved_network(evidence, name)
-    data = evidence.data
+    task, data = evidence.task(name), evidence.data
+    valid, test = part_of(task, "valid", data), part_of(task, "test", data)
     try:
-        tried = [
-            (_evaluate(graph, weights, data.x_train[:VALID], data.y_train[:VALID], one), one)
-            for one in _preparations(evidence)
-        ]
+        tried = [(_evaluate(graph, weights, valid, one), one) for one in _preparations(evidence, name)]
         validation, best = max(tried, key=lambda pair: pair[0].accuracy)
-        return Reached(validation=validation, test=_evaluate(graph, weights, data.x_test, data.y_test, best))
+        return Reached(validation=validation, test=_evaluate(graph, weights, test, best))
     except (UnsupportedModel, WeightsDoNotFit) as problem:
         raise Unanswered(f"`{name}.keras` cannot be evaluated: {problem.what}.") from problem
     except ValueError as problem:
@@ -128,18 +124,18 @@ def saved_network(evidence: Evidence, name: str) -> tuple[Graph, dict[str, list[
     Where the student's function builds another network than was asked for, that costs in its own question;
     here the file may agree with either. Raises Unanswered.
     """
-    saved = evidence.saved_model(name)
-    known = _networks(evidence, name)
+    saved, builder = evidence.saved_model(name), evidence.task(name).builder
+    known = _networks(evidence, name, builder)
     try:
         if not _has_layers(saved.config):
-            return _of_own_class(saved, known, name)
+            return _of_own_class(saved, known, name, builder)
         graph = parse(saved.config)
     except (UnsupportedModel, WeightsDoNotFit) as problem:
         raise Unanswered(f"`{name}.keras` cannot be judged: {problem.what}.") from problem
-    differences = [same_architecture(graph, one, names=("the file", f"`{ASKED_FOR}()`")) for one in known]
-    if differences and all(differences):
+    differences = [same_architecture(graph, one, names=("the file", f"`{builder}()`")) for one in known]
+    if builder and differences and all(differences):
         raise Unanswered(
-            f"`{name}.keras` is not the network that `{ASKED_FOR}()` builds: {differences[0][0]}. Save the "
+            f"`{name}.keras` is not the network that `{builder}()` builds: {differences[0][0]}. Save the "
             "model that you trained in this notebook."
         )
     return graph, dict(saved.weights)
@@ -152,13 +148,12 @@ def _has_layers(config: object) -> bool:
 
 
 def _of_own_class(
-    saved: ModelView, known: list[Graph], name: str
+    saved: ModelView, known: list[Graph], name: str, builder: str
 ) -> tuple[Graph, dict[str, list[np.ndarray]]]:
     """A file of a student's own class holds weights, no layers: read with the first graph that they fit."""
     if not known:
         raise Unanswered(
-            f"`{name}.keras` holds a model of your own class, and `{ASKED_FOR}` gives no model to read it "
-            "with."
+            f"`{name}.keras` holds a model of your own class, and `{builder}` gives no model to read it with."
         )
     for graph in known[:-1]:
         with contextlib.suppress(WeightsDoNotFit):
@@ -166,20 +161,22 @@ def _of_own_class(
     return known[-1], fit_in_order(known[-1], saved.weights_in_order)
 
 
-def _networks(evidence: Evidence, name: str) -> list[Graph]:
+def _networks(evidence: Evidence, name: str, builder: str) -> list[Graph]:
     """The networks that a file may hold: what the student's own function builds, and the reference's."""
     found = []
     with contextlib.suppress(Unanswered):
-        own = evidence.probe(ASKED_FOR)
+        own = evidence.probe(builder) if builder else None
         if isinstance(own, ModelView):
             found.append(graph_of(own))
     return found + [graph for model, graph in evidence.references.items() if model == name]
 
 
-def _preparations(evidence: Evidence) -> list[Preparation]:
+def _preparations(evidence: Evidence, name: str) -> list[Preparation]:
     one, zero = np.ones((), np.float32), np.zeros((), np.float32)
-    candidates = preparations(evidence, valid=VALID)
+    scale, offset = scaling_of(evidence.task(name), evidence.data)
+    candidates = preparations(evidence, name)
     candidates += [Preparation(scale=np.asarray(one / 255), offset=zero), Preparation(scale=one, offset=zero)]
+    candidates += [Preparation(scale=scale, offset=offset)]
     candidates += _fed_preparations(evidence)
     distinct: list[Preparation] = []
     for candidate in candidates:
@@ -198,8 +195,7 @@ def _fed_preparations(evidence: Evidence) -> list[Preparation]:
 def _evaluate(
     graph: Graph,
     weights: dict[str, list[np.ndarray]],
-    images: np.ndarray,
-    labels: np.ndarray,
+    part: Part,
     preparation: Preparation,
 ) -> Evaluation:
-    return accuracy_and_loss(graph, weights, lambda rows: preparation.apply(images[rows]), labels)
+    return accuracy_and_loss(graph, weights, lambda rows: preparation.apply(part.images[rows]), part.labels)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
 import numpy as np
 
 from autograder.checks.findings import Finding
 from autograder.checks.preparation import Preparation, identify, infer, recognise, rows_of
 from autograder.evidence import ArrayView, Evidence, Unanswered, describe
+from autograder.tasks import SETS, Part, part_of, renumbered
 
 if TYPE_CHECKING:
     from autograder.data import DataSet
+    from autograder.labs import Task
 
 __all__ = [
     "as_asked",
@@ -24,26 +25,13 @@ __all__ = [
     "preparations",
 ]
 
-SETS = ("train", "valid", "test")
 SHARED = 0.005
 """The share of a set that may recur in another: CIFAR-10 itself holds a few pictures twice."""
 
 
-@attrs.frozen(kw_only=True, eq=False)
-class _Part:
-    """One of the three sets as it should be: which of the data set's images, in order."""
-
-    name: str
-    images: np.ndarray
-    labels: np.ndarray
-
-
-def _parts(dataset: DataSet, valid: int) -> dict[str, _Part]:
-    return {
-        "train": _Part(name="X_train", images=dataset.x_train[valid:], labels=dataset.y_train[valid:]),
-        "valid": _Part(name="X_valid", images=dataset.x_train[:valid], labels=dataset.y_train[:valid]),
-        "test": _Part(name="X_test", images=dataset.x_test, labels=dataset.y_test),
-    }
+def _parts(evidence: Evidence, model: str) -> dict[str, Part]:
+    task = evidence.task(model)
+    return {which: part_of(task, which, evidence.data) for which in SETS}
 
 
 def _array(evidence: Evidence, name: str) -> ArrayView:
@@ -53,11 +41,11 @@ def _array(evidence: Evidence, name: str) -> ArrayView:
     return found
 
 
-def check_sizes(evidence: Evidence, *, valid: int) -> list[Finding]:
-    """Each set has as many images, and as many labels, as were asked for."""
+def check_sizes(evidence: Evidence, model: str) -> list[Finding]:
+    """Each set of that model's task has as many images, and as many labels, as were asked for."""
     findings = []
-    for key, part in _parts(evidence.data, valid).items():
-        for name in (f"X_{key}", f"y_{key}"):
+    for part in _parts(evidence, model).values():
+        for name in (part.images_name, part.labels_name):
             rows = len(_array(evidence, name))
             if rows != len(part.labels):
                 findings.append(
@@ -69,17 +57,15 @@ def check_sizes(evidence: Evidence, *, valid: int) -> list[Finding]:
     return findings
 
 
-def check_rows(evidence: Evidence, *, valid: int) -> list[Finding]:
+def check_rows(evidence: Evidence, model: str) -> list[Finding]:
     """Every set holds the images that were asked for, in their order, however pixels are scaled."""
-    parts = _parts(evidence.data, valid)
-    return [finding for key in SETS for finding in _check_part(evidence, parts[key])]
-
-
-def _check_part(evidence: Evidence, part: _Part) -> list[Finding]:
-    array = _array(evidence, part.name)
-    if _aligned(array, part.images) is not None:
-        return []
-    return [Finding(message=_what_is_there(array, part, evidence.data), where=part.name)]
+    findings = []
+    for which, part in _parts(evidence, model).items():
+        array = _array(evidence, part.images_name)
+        if _aligned(array, part.images) is None:
+            message = _what_is_there(array, part, evidence.data, test=which == "test")
+            findings.append(Finding(message=message, where=part.images_name))
+    return findings
 
 
 def _aligned(array: ArrayView, images: np.ndarray) -> Preparation | None:
@@ -93,52 +79,55 @@ def _aligned(array: ArrayView, images: np.ndarray) -> Preparation | None:
     return infer(rows, images[positions])
 
 
-def _what_is_there(array: ArrayView, part: _Part, dataset: DataSet) -> str:
+def _what_is_there(array: ArrayView, part: Part, dataset: DataSet, *, test: bool) -> str:
     """Say what an array holds that does not hold what it should."""
     kept = rows_of(array)
     if kept is None or kept[0].shape[1] != int(np.prod(part.images.shape[1:])):
-        return f"`{part.name}` has shape {array.shape}; these are not the pictures, pixel by pixel."
+        return f"`{part.images_name}` has shape {array.shape}; these are not the pictures, pixel by pixel."
     rows, _ = kept
     source = identify(rows, dataset)
     if source.recognised < 0.5:
         return (
-            f"The rows of `{part.name}` are not the pictures with their pixels scaled. Any other "
+            f"The rows of `{part.images_name}` are not the pictures with their pixels scaled. Any other "
             "preparation belongs "
             "inside the model, where it cannot be forgotten when new pictures come."
         )
-    if part.name != "X_test" and source.from_test > 0.5:
+    if not test and source.from_test > 0.5:
         return (
-            f"`{part.name}` holds pictures of the test set. What you choose by looking at them is no "
+            f"`{part.images_name}` holds pictures of the test set. What you choose by looking at them is no "
             "longer tested by "
             "anything: take this set from the training pictures."
         )
-    if part.name == "X_test" and source.from_test < 0.5:
-        return "`X_test` holds training pictures: the test set is the one that the data set comes with."
+    if test and source.from_test < 0.5:
+        return (
+            f"`{part.images_name}` holds training pictures: the test set is the one that the data set comes "
+            "with."
+        )
     steps = np.diff(source.images[source.images >= 0])
     if (steps > 0).mean() > 0.95:
         return (
-            f"`{part.name}` holds other pictures than those asked for: look at where the cut is made, "
+            f"`{part.images_name}` holds other pictures than those asked for: look at where the cut is made, "
             "and from which end."
         )
     return (
-        f"The pictures of `{part.name}` are not in their original order: the question asks for a cut, "
+        f"The pictures of `{part.images_name}` are not in their original order: the question asks for a cut, "
         "not for a random draw."
     )
 
 
-def check_overlap(evidence: Evidence) -> list[Finding]:
+def check_overlap(evidence: Evidence, model: str) -> list[Finding]:
     """No picture is in two sets."""
-    hashes = {key: _hashes(_array(evidence, f"X_{key}")) for key in SETS}
+    names = {which: evidence.task(model).images.format(which) for which in SETS}
+    hashes = {which: _hashes(_array(evidence, name)) for which, name in names.items()}
     findings = []
     for one, other in (("train", "valid"), ("train", "test"), ("valid", "test")):
         shared = len(np.intersect1d(hashes[one], hashes[other]))
         if shared > SHARED * min(len(hashes[one]), len(hashes[other])):
             message = (
-                f"{shared:,} pictures are in `X_{one}` and in `X_{other}`. A set that shares pictures "
-                "with the training "
-                "set measures memory, not learning."
+                f"{shared:,} pictures are in `{names[one]}` and in `{names[other]}`. A set that shares "
+                "pictures with the training set measures memory, not learning."
             )
-            findings.append(Finding(message=message, where=f"X_{other}"))
+            findings.append(Finding(message=message, where=names[other]))
     return findings
 
 
@@ -149,18 +138,18 @@ def _hashes(array: ArrayView) -> np.ndarray:
     return np.array([hash(row.tobytes()) for row in data], np.int64)
 
 
-def check_labels(evidence: Evidence, *, valid: int) -> list[Finding]:
+def check_labels(evidence: Evidence, model: str) -> list[Finding]:
     """The label beside each picture is that picture's, also where the pictures are others than asked for."""
     return [
         finding
-        for key, part in _parts(evidence.data, valid).items()
-        for finding in _check_labels(evidence, key, part)
+        for part in _parts(evidence, model).values()
+        for finding in _check_labels(evidence, part, evidence.task(model))
     ]
 
 
-def _check_labels(evidence: Evidence, key: str, part: _Part) -> list[Finding]:
-    name = f"y_{key}"
-    array, labels = _array(evidence, part.name), class_numbers(_array(evidence, name))
+def _check_labels(evidence: Evidence, part: Part, task: Task) -> list[Finding]:
+    name = part.labels_name
+    array, labels = _array(evidence, part.images_name), class_numbers(_array(evidence, name))
     if labels is None:
         return [
             Finding(
@@ -172,14 +161,15 @@ def _check_labels(evidence: Evidence, key: str, part: _Part) -> list[Finding]:
     if len(labels) != len(array):
         return [
             Finding(
-                message=f"`{part.name}` has {len(array):,} rows and `{name}` {len(labels):,}.", where=name
+                message=f"`{part.images_name}` has {len(array):,} rows and `{name}` {len(labels):,}.",
+                where=name,
             )
         ]
-    given, true = _labels_in_step(array, labels, part, evidence.data)
+    given, true = _labels_in_step(array, labels, part, evidence.data, task)
     if len(given) and (given == true).mean() >= 0.99:
         return []
     message = (
-        f"The labels in `{name}` are not those of the pictures in `{part.name}`, row by row. Cut, "
+        f"The labels in `{name}` are not those of the pictures in `{part.images_name}`, row by row. Cut, "
         "shuffle and pick both "
         "in the same way, or a network learns noise."
     )
@@ -187,7 +177,7 @@ def _check_labels(evidence: Evidence, key: str, part: _Part) -> list[Finding]:
 
 
 def _labels_in_step(
-    array: ArrayView, labels: np.ndarray, part: _Part, dataset: DataSet
+    array: ArrayView, labels: np.ndarray, part: Part, dataset: DataSet, task: Task
 ) -> tuple[np.ndarray, np.ndarray]:
     """Labels as given and as they are: of all rows if the pictures are as asked, else of known ones."""
     if len(labels) == len(part.labels) and _aligned(array, part.images) is not None:
@@ -197,7 +187,8 @@ def _labels_in_step(
         return labels[:0], labels[:0]
     source = identify(kept[0], dataset).images
     known = source >= 0
-    return labels[kept[1][known]], np.concatenate([dataset.y_train, dataset.y_test])[source[known]]
+    every = renumbered(task, np.concatenate([dataset.y_train, dataset.y_test]))
+    return labels[kept[1][known]], every[source[known]]
 
 
 def class_numbers(array: ArrayView | None) -> np.ndarray | None:
@@ -220,10 +211,10 @@ def class_numbers(array: ArrayView | None) -> np.ndarray | None:
     return data.astype(np.int64)
 
 
-def as_asked(evidence: Evidence, *, valid: int) -> bool:
+def as_asked(evidence: Evidence, model: str) -> bool:
     """Whether the validation set is the one asked for, so that figures measured on it can be compared."""
-    found = evidence.names.get("X_valid")
-    part = _parts(evidence.data, valid)["valid"]
+    part = part_of(evidence.task(model), "valid", evidence.data)
+    found = evidence.names.get(part.images_name)
     return (
         isinstance(found, ArrayView)
         and len(found) == len(part.images)
@@ -231,11 +222,11 @@ def as_asked(evidence: Evidence, *, valid: int) -> bool:
     )
 
 
-def preparations(evidence: Evidence, *, valid: int) -> list[Preparation]:
+def preparations(evidence: Evidence, model: str) -> list[Preparation]:
     """The ways in which the notebook's own arrays scale their pictures."""
     found = []
-    for key, part in _parts(evidence.data, valid).items():
-        array = evidence.names.get(f"X_{key}")
+    for part in _parts(evidence, model).values():
+        array = evidence.names.get(part.images_name)
         if not isinstance(array, ArrayView):
             continue
         preparation = _aligned(array, part.images)

@@ -101,8 +101,11 @@ def stack_of(model: ModelView) -> Stack:
     return stack
 
 
-def check_input(model: ModelView, *, shape: tuple[int, ...]) -> list[Finding]:
-    """The model takes inputs of that shape, and only scales and flattens them before the first layer."""
+def check_input(model: ModelView, *, shape: tuple[int, ...], ahead: tuple[str, ...] = ()) -> list[Finding]:
+    """The model takes inputs of that shape, and only scales and flattens them before the first layer.
+
+    ahead: further kinds of layers, such as "batch_normalization", that may stand ahead of the first.
+    """
     stack = stack_of(model)
     if stack.input_shape != shape:
         return [
@@ -113,7 +116,7 @@ def check_input(model: ModelView, *, shape: tuple[int, ...]) -> list[Finding]:
         ]
     findings = []
     for node in stack.preprocessing:
-        if node.kind not in ("flatten", "reshape", "rescaling", "normalization"):
+        if node.kind not in ("flatten", "reshape", "rescaling", "normalization", *ahead):
             message = (
                 f"Ahead of the first hidden layer stands {_article(node)} (`{node.name}`). Only "
                 "flattening and scaling of "
@@ -141,8 +144,13 @@ def _splits_off_output(stack: Stack) -> tuple[tuple[Block, ...], Block | None]:
     return stack.blocks[:-1], stack.blocks[-1]
 
 
-def check_hidden_layers(model: ModelView, *, count: int, units: int) -> list[Finding]:
-    """The model has that many hidden dense layers of that many units."""
+def check_hidden_layers(
+    model: ModelView, *, count: int, units: int, between: tuple[str, ...] = ()
+) -> list[Finding]:
+    """The model has that many hidden dense layers of that many units.
+
+    between: the kinds of layers, such as "batch_normalization", that may stand between them.
+    """
     hidden, _ = _splits_off_output(stack_of(model))
     findings = []
     if len(hidden) != count:
@@ -165,13 +173,13 @@ def check_hidden_layers(model: ModelView, *, count: int, units: int) -> list[Fin
         (number, node)
         for number, block in enumerate(hidden, start=1)
         for node in block.after
-        if node.kind != "activation"
+        if node.kind not in ("activation", *between)
     ]
     if extra:
         number, node = extra[0]
         message = (
-            f"After hidden layer {number} stands {_article(node)} (`{node.name}`); this network "
-            "has dense layers only."
+            f"After hidden layer {number} stands {_article(node)} (`{node.name}`), which does not belong "
+            "in this network."
         )
         findings.append(Finding(message=message, where=node.name))
     return findings

@@ -13,7 +13,6 @@ import numpy as np
 from autograder.checks.accuracy import reached
 from autograder.checks.findings import Finding
 from autograder.checks.splits import as_asked
-from autograder.data import VALID
 from autograder.evidence import Callback, Evidence, Fit, Unanswered
 
 __all__ = ["check_best_kept", "check_early_stopping", "check_history_belongs"]
@@ -28,8 +27,8 @@ _KERAS_CALLBACKS = {
 History = Mapping[str, list[float]]
 
 
-def _trainings(evidence: Evidence, after: str) -> list[Fit]:
-    """The calls of `fit` of the question: those after the question before it was completed.
+def _trainings(evidence: Evidence, question: str) -> list[Fit]:
+    """The calls of `fit` of the question: those between the checks of the question before it and its own.
 
     A notebook without checks does not tell when that was: then all calls count. One with some of its checks
     may lack the one that matters, or the training itself: then calls with callbacks count, which a quick
@@ -37,8 +36,11 @@ def _trainings(evidence: Evidence, after: str) -> list[Fit]:
     """
     if not any(fit.after for fit in evidence.fits):
         return list(evidence.fits)
-    later = [fit for fit in evidence.fits if after in fit.after]
-    return later or [fit for fit in evidence.fits if fit.callbacks]
+    before = f"q{int(question.removeprefix('q')) - 1}"
+    during = [
+        fit for fit in evidence.fits if question not in fit.after and (before in fit.after or before == "q0")
+    ]
+    return during or [fit for fit in evidence.fits if fit.callbacks]
 
 
 def _stoppers(fits: list[Fit]) -> list[Callback]:
@@ -52,9 +54,9 @@ def _own(fits: list[Fit]) -> list[Callback]:
     ]
 
 
-def check_early_stopping(evidence: Evidence, name: str, *, monitor: str, after: str = "q4") -> list[Finding]:
+def check_early_stopping(evidence: Evidence, name: str, *, monitor: str, question: str) -> list[Finding]:
     """Training stops early on that quantity, with a patience."""
-    fits = _trainings(evidence, after)
+    fits = _trainings(evidence, question)
     stoppers = _stoppers(fits)
     history = evidence.saved_history(name)
     if not stoppers and (not fits or _own(fits)):
@@ -105,9 +107,9 @@ def _went_past_its_best(history: History, monitor: str) -> bool:
     return bool(finite) and min(finite, key=lambda epoch: losses[epoch]) < len(losses) - 1
 
 
-def check_best_kept(evidence: Evidence, name: str, *, after: str = "q4") -> list[Finding]:
+def check_best_kept(evidence: Evidence, name: str, *, question: str) -> list[Finding]:
     """The weights of the best epoch are kept, not those of the last."""
-    fits = _trainings(evidence, after)
+    fits = _trainings(evidence, question)
     if (
         fits
         and not _own(fits)
@@ -168,7 +170,7 @@ def _epoch_of_file(evidence: Evidence, name: str, history: History | None) -> in
 
     It cannot be told without both files, nor where the student's validation set is another one.
     """
-    if history is None or not history.get("val_loss") or not as_asked(evidence, valid=VALID):
+    if history is None or not history.get("val_loss") or not as_asked(evidence, name):
         return None
     try:
         result = reached(evidence, name).validation
@@ -198,7 +200,7 @@ def check_history_belongs(evidence: Evidence, name: str) -> list[Finding]:
         return [
             Finding(message=f"`{name}.history.json` has no validation loss: give `fit` the validation set.")
         ]
-    if not as_asked(evidence, valid=VALID) or _epoch_of_file(evidence, name, history) is not None:
+    if not as_asked(evidence, name) or _epoch_of_file(evidence, name, history) is not None:
         return []
     result = reached(evidence, name).validation
     message = (

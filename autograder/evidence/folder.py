@@ -26,6 +26,7 @@ from autograder.evidence.values import (
 if TYPE_CHECKING:
     from autograder.calibration import Calibration
     from autograder.data import DataSet
+    from autograder.labs import Task
     from autograder.networks.records import Graph
 
 __all__ = [
@@ -152,6 +153,8 @@ class Evidence:
     """The marks of each model on that data."""
     references: Mapping[str, Graph] = attrs.field(factory=dict)
     """The network of each model in the reference solution."""
+    tasks: Mapping[str, Task] = attrs.field(factory=dict)
+    """What each model that is handed in is for."""
 
     @property
     def data(self) -> DataSet:
@@ -159,6 +162,12 @@ class Evidence:
         if self.dataset is None:
             raise MachineFault("a test needs the data set, and none was given to the judge")
         return self.dataset
+
+    def task(self, model: str) -> Task:
+        """What a model is for. Raises LabProblem where the lab has none of that name."""
+        if model not in self.tasks:
+            raise LabProblem(f"{model} is not a model of this lab", hint="add it to the models of lab.toml")
+        return self.tasks[model]
 
     def calibrated(self, model: str) -> Calibration:
         """The marks of a model. Raises LabProblem where there are none on this data."""

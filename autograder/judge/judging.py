@@ -48,7 +48,13 @@ def _with_our_side(evidence: Evidence, lab: Lab, folder: Path) -> Evidence:
     """The evidence together with what the tests hold it against: our data, marks and networks."""
     data = _data(folder, lab.dataset)
     references = _references(lab, data.identity)
-    return attrs.evolve(evidence, dataset=data, calibrations=_calibrations(lab, data), references=references)
+    return attrs.evolve(
+        evidence,
+        dataset=data,
+        calibrations=_calibrations(lab, data),
+        references=references,
+        tasks={task.name: task for task in lab.tasks},
+    )
 
 
 @functools.lru_cache(maxsize=4)

@@ -414,7 +414,7 @@ failure_message: The sizes are off. Set 5,000 images aside for validation and tr
 def test_sizes(env):
     from autograder.checks import evidence_of, require, splits
 
-    require(splits.check_sizes(evidence_of(env, "cifar10_dnn"), valid=5000))
+    require(splits.check_sizes(evidence_of(env, "cifar10_dnn"), "cifar10_dnn"))
 
 
 # %%
@@ -429,7 +429,7 @@ failure_message: The validation set should be the first 5,000 images of the trai
 def test_validation_rows(env):
     from autograder.checks import evidence_of, require, splits
 
-    require(splits.check_rows(evidence_of(env, "cifar10_dnn"), valid=5000))
+    require(splits.check_rows(evidence_of(env, "cifar10_dnn"), "cifar10_dnn"))
 
 
 # %%
@@ -444,7 +444,7 @@ failure_message: Some images are in more than one set, so that one of them no lo
 def test_no_overlap(env):
     from autograder.checks import evidence_of, require, splits
 
-    require(splits.check_overlap(evidence_of(env, "cifar10_dnn")))
+    require(splits.check_overlap(evidence_of(env, "cifar10_dnn"), "cifar10_dnn"))
 
 
 # %%
@@ -459,7 +459,7 @@ failure_message: Images and labels are out of step. Cut and order both in the sa
 def test_labels_in_step(env):
     from autograder.checks import evidence_of, require, splits
 
-    require(splits.check_labels(evidence_of(env, "cifar10_dnn"), valid=5000))
+    require(splits.check_labels(evidence_of(env, "cifar10_dnn"), "cifar10_dnn"))
 
 
 # %% [raw]
@@ -877,7 +877,8 @@ failure_message: Training should stop early on the validation loss, with some pa
 def test_early_stopping(env):
     from autograder.checks import evidence_of, require, training
 
-    require(training.check_early_stopping(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", monitor="val_loss"))
+    evidence = evidence_of(env, "cifar10_dnn")
+    require(training.check_early_stopping(evidence, "cifar10_dnn", monitor="val_loss", question="q5"))
 
 
 # %%
@@ -892,7 +893,7 @@ failure_message: The saved weights are not those of the epoch with the lowest va
 def test_best_epoch_kept(env):
     from autograder.checks import evidence_of, require, training
 
-    require(training.check_best_kept(evidence_of(env, "cifar10_dnn"), "cifar10_dnn"))
+    require(training.check_best_kept(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", question="q5"))
 
 
 # %%

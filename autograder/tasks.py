@@ -1,0 +1,102 @@
+"""The images that a model is for: which of a data set it was to be trained and tried on, and how scaled.
+
+All figures of a model (its calibration, its marks, a submission's accuracy) are taken on these.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from autograder.data import VALID, DataSet
+from autograder.labs import Task
+
+__all__ = ["SETS", "Part", "part_of", "prepared", "renumbered", "scaling_of"]
+
+SETS = ("train", "valid", "test")
+
+Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Part:
+    """One of the three sets as it should be, under the names that a student's arrays have."""
+
+    images_name: str
+    labels_name: str
+    images: Images
+    labels: Labels
+
+
+def part_of(task: Task, which: str, data: DataSet) -> Part:
+    """The images and labels of "train", "valid" or "test".
+
+    Validation is the first 5,000 of the data set's training images, as far as they are of the task's classes.
+    """
+    images, labels = _chosen(data, which, task.classes)
+    return Part(
+        images_name=task.images.format(which),
+        labels_name=task.labels.format(which),
+        images=images,
+        labels=labels,
+    )
+
+
+def renumbered(task: Task, labels: Labels) -> Labels:
+    """Labels of the data set as the task numbers them; -1 for a class that it does not have."""
+    return _renumbered(labels, task.classes)
+
+
+def scaling_of(task: Task, data: DataSet) -> tuple[Floats, Floats]:
+    """Scale and offset of the reference's pixels, `pixel * scale + offset`: scalars, or one per feature."""
+    if not task.standardised:
+        return np.asarray(1 / 255, np.float32), np.zeros((), np.float32)
+    mean, std = _statistics(data, task.classes)
+    return (1 / std).astype(np.float32), (-mean / std).astype(np.float32)
+
+
+def prepared(task: Task, images: Images, data: DataSet) -> Floats:
+    """Images as the reference gives them to the model: float32, of the same shape."""
+    scale, offset = scaling_of(task, data)
+    flat = images.reshape(len(images), -1).astype(np.float32) * scale + offset
+    return np.asarray(flat, np.float32).reshape(images.shape)
+
+
+@functools.lru_cache(maxsize=12)
+def _chosen(data: DataSet, which: str, classes: tuple[int, ...]) -> tuple[Images, Labels]:
+    images, labels = {
+        "train": (data.x_train[VALID:], data.y_train[VALID:]),
+        "valid": (data.x_train[:VALID], data.y_train[:VALID]),
+        "test": (data.x_test, data.y_test),
+    }[which]
+    if not classes:
+        return images, labels
+    numbers = _renumbered(labels, classes)
+    kept = numbers >= 0
+    return images[kept], numbers[kept]
+
+
+def _renumbered(labels: Labels, classes: tuple[int, ...]) -> Labels:
+    if not classes:
+        return labels
+    numbers = np.full(max(int(labels.max(initial=0)), *classes) + 1, -1, np.int64)
+    numbers[list(classes)] = np.arange(len(classes))
+    return numbers[labels]
+
+
+@functools.lru_cache(maxsize=4)
+def _statistics(
+    data: DataSet, classes: tuple[int, ...]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Mean and standard deviation of each feature over the training part; 1 where a feature never varies."""
+    images, _ = _chosen(data, "train", classes)
+    flat = images.reshape(len(images), -1)
+    mean = flat.mean(axis=0, dtype=np.float64)
+    std = flat.std(axis=0, dtype=np.float64)
+    std[std == 0] = 1.0
+    return mean, std
