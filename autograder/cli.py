@@ -240,9 +240,10 @@ def rejudge(out: Path, lab_name: str | None, jobs: int, data: str | None, as_jso
 def build(labs: tuple[str, ...], check: bool) -> None:
     """Make the student versions and the autograder bundles from the masters."""
     from autograder.build.command import build_labs
-    from autograder.proof import grade_reference
+    from autograder.proof import reference_grader
 
-    status = build_labs(list(labs), check=check, echo=click.echo, grade=grade_reference)
+    with reference_grader() as grade:
+        status = build_labs(list(labs), check=check, echo=click.echo, grade=grade)
     raise click.exceptions.Exit(status)
 
 

@@ -1,29 +1,37 @@
-"""Prove a bundle: grade the reference solution with it, the way a submission is graded."""
+"""Prove bundles: grade the reference solution with them, the way a submission is graded."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from autograder.build.prove import GradeReference
 from autograder.data import MINIATURE, load, prepare
 from autograder.judge import judge
 from autograder.kit import make_kit
 from autograder.labs import Lab
 from autograder.run import collect_evidence
-from autograder.sandbox.choose import choose
+from autograder.sandbox.contract import Sandbox
+from autograder.sandbox.warm import WarmProcessSandbox
 
-__all__ = ["grade_reference"]
+__all__ = ["reference_grader"]
 
 
-def grade_reference(lab: Lab, notebook: Any, tests: Path) -> tuple[float, float]:
-    """Score and possible score of a notebook with the committed models, on the miniature of the data.
+@contextlib.contextmanager
+def reference_grader() -> Iterator[GradeReference]:
+    """Within the block, a grader of reference notebooks: trusted, so that a warm sandbox will do."""
+    with WarmProcessSandbox() as sandbox:
+        yield functools.partial(_grade_reference, sandbox)
 
-    Runs in the local sandbox, as the reference is trusted, and without the files of a real data set.
-    """
 
+def _grade_reference(sandbox: Sandbox, lab: Lab, notebook: Any, tests: Path) -> tuple[float, float]:
+    """Score and possible score of a notebook with the committed models, on the miniature of the data."""
     import nbformat
 
     data = prepare(lab.dataset, MINIATURE)
@@ -38,7 +46,7 @@ def grade_reference(lab: Lab, notebook: Any, tests: Path) -> tuple[float, float]
         collect_evidence(
             staged,
             lab,
-            choose("local"),
+            sandbox,
             data,
             kit,
             evidence,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from autograder.build.bundle import write_bundle
@@ -36,10 +39,18 @@ def build_labs(
     labs = [find_lab(name) for name in names] if names else find_labs()
     if not labs:
         raise UsageProblem("there is no lab to build", hint="look at AUTOGRADER_SOLUTIONS")
-    return max(_check(lab, echo) if check else _build(lab, echo, grade) for lab in labs)
+    differing = False
+    # Otter Assign and the reference's notebook run in processes of their own: threads keep all cores busy.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for lines, differs in pool.map(_check if check else partial(_build, grade=grade), labs):
+            differing = differing or differs
+            for line in lines:
+                echo(line)
+    return 1 if differing else 0
 
 
-def _build(lab: Lab, echo: Callable[[str], object], grade: GradeReference | None) -> int:
+def _build(lab: Lab, grade: GradeReference | None) -> tuple[list[str], bool]:
+    """Build one lab; returns what to say, and False."""
     start = time.monotonic()
     product = make_product(lab)
     folder = assignment_folder(lab)
@@ -51,20 +62,20 @@ def _build(lab: Lab, echo: Callable[[str], object], grade: GradeReference | None
         score, possible = prove_reference(lab, dist / "tests", grade)
         proof = f"reference gets {score:g} of {possible:g}"
     hidden = sum(case.hidden for case in product.master.cases)
-    echo(
+    told = (
         f"{lab.name}: {len(product.master.questions)} questions, {len(product.master.cases)} tests "
         f"({hidden} hidden), {product.master.points:g} points; {proof}; {time.monotonic() - start:.1f} s"
     )
-    return 0
+    return [told], False
 
 
-def _check(lab: Lab, echo: Callable[[str], object]) -> int:
+def _check(lab: Lab) -> tuple[list[str], bool]:
+    """Compare one lab with what is committed; returns what to say, and whether anything differs."""
     folder = assignment_folder(lab)
     differing = _differences(make_product(lab).student, folder)
-    for name in differing:
-        echo(f"{lab.name}: {folder.name}/{name} is not what its master gives")
-    echo(f"{lab.name}: " + ("run `autograder build`, then commit" if differing else "up to date"))
-    return 1 if differing else 0
+    told = [f"{lab.name}: {folder.name}/{name} is not what its master gives" for name in differing]
+    told.append(f"{lab.name}: " + ("run `autograder build`, then commit" if differing else "up to date"))
+    return told, bool(differing)
 
 
 def _differences(expected: Mapping[str, bytes], folder: Path) -> list[str]:

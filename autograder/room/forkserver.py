@@ -24,7 +24,6 @@ import selectors
 import signal
 import socket
 import sys
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -145,11 +144,12 @@ def _become(request: dict[str, Any]) -> None:
     for name, limits in request["limits"].items():
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(getattr(resource, name), tuple(limits))
+    served, wanted = (variables["ROOM_KIT"] for variables in (os.environ, request["environment"]))
+    sys.path[:] = [wanted if entry == served else entry for entry in sys.path]
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
     sys.argv[1:] = request["arguments"]
-    sys.path[:] = [entry for entry in sys.path if Path(entry) != Path.cwd()]
     # Every child has the parent's generator: without this, two kernels would draw the same numbers.
     random.seed()
     import numpy as np

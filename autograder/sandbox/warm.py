@@ -27,12 +27,12 @@ class WarmProcessSandbox(ProcessSandbox):
     """Run jobs as `ProcessSandbox` does, but start kernels in milliseconds; a context manager.
 
     Memory and processes of a kernel are not watched. So it is for what a lab itself brings: its reference
-    solution and its corpus.
+    solution and its corpus. All kits have the same code of the room, so that one server does for every lab.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._servers: dict[Path, _ForkServer] = {}
+        self._fork_server: _ForkServer | None = None
 
     def __enter__(self) -> WarmProcessSandbox:
         return self
@@ -40,9 +40,8 @@ class WarmProcessSandbox(ProcessSandbox):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for server in self._servers.values():
-            server.stop()
-        self._servers.clear()
+        if self._fork_server is not None:
+            self._fork_server.stop()
 
     def run(self, job: Job, *, output: Path, events: Path) -> Ending:
         """Run a job to its end. Raises MachineFault where it cannot be started."""
@@ -52,12 +51,10 @@ class WarmProcessSandbox(ProcessSandbox):
         return super().run(job, output=output, events=events)
 
     def _server(self, job: Job) -> _ForkServer:
-        """The server that has imported the code of this job's kit."""
         with self._lock:
-            server = self._servers.get(job.kit)
-            if server is None or not server.alive():
-                server = self._servers[job.kit] = _ForkServer(job)
-            return server
+            if self._fork_server is None or not self._fork_server.alive():
+                self._fork_server = _ForkServer(job)
+            return self._fork_server
 
 
 class _ForkServer:

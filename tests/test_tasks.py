@@ -1,0 +1,65 @@
+"""A task says which images a model is for, how they are numbered and how the reference scales them."""
+
+import attrs
+import numpy as np
+import pytest
+
+from autograder.data import MINIATURE, VALID, load, prepare
+from autograder.labs import Task
+from autograder.tasks import SETS, part_of, prepared, renumbered, scaling_of
+
+EVERY = Task(name="all")
+ODD = Task(name="odd", images="X_{}_odd", labels="y_{}_odd", classes=(1, 3, 5, 7, 9))
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """The miniature of MNIST."""
+    return load(prepare("mnist", MINIATURE), "mnist")
+
+
+def test_validation_is_the_first_images_of_the_training_set(digits):
+    """Validation and training images together are the data set's training images, in order."""
+    valid, train = part_of(EVERY, "valid", digits), part_of(EVERY, "train", digits)
+
+    assert VALID == len(valid.images)
+    assert np.array_equal(digits.x_train, np.concatenate([valid.images, train.images]))
+    assert np.array_equal(digits.y_train, np.concatenate([valid.labels, train.labels]))
+
+
+@pytest.mark.parametrize("which", SETS)
+def test_some_classes_are_numbered_anew(digits, which):
+    """A task of some classes has all images of those, in order, with labels from 0, under its own names."""
+    whole, part = part_of(EVERY, which, digits), part_of(ODD, which, digits)
+    odd = whole.labels % 2 == 1
+
+    assert np.array_equal(whole.images[odd], part.images)
+    assert np.array_equal(whole.labels[odd] // 2, part.labels)
+    assert (f"X_{which}_odd", f"y_{which}_odd") == (part.images_name, part.labels_name)
+
+
+def test_other_classes_have_no_number():
+    """A label that the task does not have becomes -1."""
+    assert [-1, 0, -1, 4] == renumbered(ODD, np.array([0, 1, 2, 9])).tolist()
+    assert [0, 1, 2, 9] == renumbered(EVERY, np.array([0, 1, 2, 9])).tolist()
+
+
+def test_pixels_are_scaled_to_one(digits):
+    """Unless the task says otherwise, the reference's pixels reach from 0 to 1."""
+    scaled = prepared(EVERY, digits.x_test, digits)
+
+    assert (np.float32, 0.0, 1.0) == (scaled.dtype, scaled.min(), scaled.max())
+    assert digits.x_test.shape == scaled.shape
+
+
+@pytest.mark.parametrize("task", [EVERY, ODD], ids=["all classes", "some classes"])
+def test_pixels_are_standardised_by_the_training_part(digits, task):
+    """Standardised training images have mean 0 and spread 1 in each pixel that varies at all."""
+    task = attrs.evolve(task, standardised=True)
+    images = part_of(task, "train", digits).images
+    flat = prepared(task, images, digits).reshape(len(images), -1).astype(np.float64)
+    varies = images.reshape(len(images), -1).std(axis=0) > 0
+
+    assert np.allclose(flat.mean(axis=0), 0, atol=1e-4)
+    assert np.allclose(flat.std(axis=0), varies, atol=1e-3)
+    assert images[0].size == len(scaling_of(task, digits)[0])
