@@ -1,4 +1,4 @@
-"""Every lab's reference submission, handed in like a student's: recognised, graded in the sandbox, full marks."""
+"""Every lab's reference, handed in like a student's: recognised, graded in the sandbox, full marks."""
 
 import os
 import shutil
