@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["SAMPLE_ROWS", "Recorder", "row_hashes", "sample_positions"]
+__all__ = ["SAMPLE_ROWS", "Record", "Recorder", "row_hashes", "sample_positions"]
 
 WHOLE_BYTES = 1 << 20
 SAMPLE_ROWS = 256
@@ -53,6 +53,10 @@ def row_hashes(array: np.ndarray) -> np.ndarray:
     return hashes
 
 
+class Record(dict[str, Any]):
+    """A record that was made before: within a container it stays what it is."""
+
+
 class Recorder:
     """Turns objects into records; keeps their arrays under short keys beside them."""
 
@@ -80,6 +84,8 @@ class Recorder:
 
     def _value(self, thing: Any, depth: int) -> dict[str, Any]:
         kind = type(thing)
+        if kind is Record:
+            return dict(thing)
         if thing is None:
             return {"kind": "none"}
         if kind in (bool, int, float) or (isinstance(thing, np.generic) and kind.__module__ == "numpy"):
