@@ -24,6 +24,10 @@ class Further(Own):
     """A class that derives from Keras's through another of the student's own."""
 
 
+class _Hidden(Own):
+    """A class whose name begins as private ones do."""
+
+
 class Strange(keras.layers.Layer):
     """A layer that derives from nothing in particular."""
 
@@ -44,7 +48,7 @@ def read_back(tmp_path, probes, **names):
     return read_evidence(tmp_path)
 
 
-@pytest.mark.parametrize("layer", [Own, Further])
+@pytest.mark.parametrize("layer", [Own, Further, _Hidden])
 def test_a_layer_that_derives_from_a_dropout_is_that_dropout(tmp_path, layer):
     """In a model of the notebook, it is read as the dropout from which it derives, with its rate."""
     found = read_back(tmp_path, {}, model=network(layer(0.25))).model("model")

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from autograder.room.describe import Record, Recorder
+from autograder.room.describe import PRIVATE, Record, Recorder
 from autograder.room.models import describe_model, library_bases
 from autograder.room.stream import npz_bytes
 
@@ -166,7 +166,7 @@ def load_probes(path: Path) -> dict[str, Callable[[ProbeRoom], Any]]:
 
 
 def _without_private(record: Any) -> Any:
-    """A record without the keys that only this process needs."""
+    """A record without what only this process needs."""
     if isinstance(record, dict):
-        return {key: _without_private(value) for key, value in record.items() if not str(key).startswith("_")}
+        return {key: _without_private(value) for key, value in record.items() if key != PRIVATE}
     return [_without_private(item) for item in record] if isinstance(record, (list, tuple)) else record

@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["SAMPLE_ROWS", "Record", "Recorder", "row_hashes", "sample_positions"]
+__all__ = ["PRIVATE", "SAMPLE_ROWS", "Record", "Recorder", "row_hashes", "sample_positions"]
 
 WHOLE_BYTES = 1 << 20
+PRIVATE = "_print"
+"""A key of records that only this process needs."""
 SAMPLE_ROWS = 256
 BLOCK_ROWS = 4096
 MAX_TEXT = 2_000
@@ -142,9 +144,9 @@ class Recorder:
         kept = self._seen.get(id(thing))
         # The same object may have been changed in place since: its length and ends tell most of that.
         print_of = _fingerprint(array)
-        if kept is not None and kept[1].get("_print") == print_of:
+        if kept is not None and kept[1].get(PRIVATE) == print_of:
             return kept[1]
-        record["_print"] = print_of
+        record[PRIVATE] = print_of
         whole = _narrow(array)
         if whole.nbytes <= WHOLE_BYTES:
             record["data"] = self.keep(whole)
