@@ -1244,8 +1244,8 @@ Restart the kernel, run all cells from top to bottom (with `RETRAIN = False` tha
 minute: your saved network is loaded) and save the notebook. Then hand in these three files:
 
 - `alpha_mc_dropout.ipynb`, this notebook,
-- `cifar10_alpha_dropout.keras`, your network: it is evaluated again by the grader, so a number printed here counts for
-  nothing,
+- `cifar10_alpha_dropout.keras`, your network: it is evaluated again by the grader, so a number
+  printed here counts for nothing,
 - `cifar10_alpha_dropout.history.json`, which shows how its training went.
 
 The grader runs your notebook with trainings cut short after a few steps, to see *how* you train;
