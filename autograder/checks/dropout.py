@@ -129,8 +129,8 @@ def check_active(found: Any) -> list[Finding]:
     asleep = [way for way, values in outputs.items() if np.allclose(values, inputs, atol=EQUAL)]
     if asleep:
         message = (
-            f"{asleep[0][0].upper()}{asleep[0][1:]}, the layer returns its input as it is: dropout sleeps outside of "
-            "training unless `call` is told otherwise. Say so where you call the parent's `call`."
+            f"The layer returns its input as it is when {asleep[0]}: dropout sleeps outside of training "
+            "unless `call` is told otherwise. Say so where you call the parent's `call`."
         )
         return [Finding(message=message)]
     values = list(outputs.values())
