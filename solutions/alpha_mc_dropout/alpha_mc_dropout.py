@@ -1178,10 +1178,12 @@ The same weights, once with dropout asleep and once as the mean of many passes. 
 
 - The **accuracy** hardly differs: half a point either way is luck. With a dropout rate of 0.1 before
   the output, the passes are close relatives.
-- The **confidence** (the largest probability of a row, on average) comes down a little, towards the
-  accuracy. A network that is 60 % sure on average and right in 50 % of cases is too sure of itself.
-- The **pictures** on which the passes disagree most. Disagreement is measured by the spread of the
-  probability of the winning class over the passes.
+- The **confidence** (the largest probability of a row, on average) comes down, towards the accuracy.
+  A network that is 60 % sure on average and right in 50 % of all cases is too sure of itself; the
+  mean of its passes is more modest.
+- The **agreement**: in how many passes the winning class came first. Where all passes agree, the
+  answer is right clearly more often than where they quarrel. The pictures below are those on which
+  they quarrel most.
 
 *Time:* a few seconds for each ten passes. The cell needs a saved training, and does nothing without.
 """
@@ -1199,18 +1201,18 @@ if dnnlab.is_saved("cifar10_alpha_dropout"):
         print(f"{name}: accuracy {accuracy:.1%}, mean confidence {confidence:.1%}")
 
     winners = awake.argmax(axis=1)
-    rows = np.arange(len(winners))
-    spread = np.std([np.asarray(mc_model(X_valid))[rows, winners] for _ in range(10)], axis=0)
-    by_spread = np.argsort(spread)
-    for name, chosen in (("smallest", by_spread[:500]), ("largest", by_spread[-500:])):
-        print(f"right on the 500 of {name} spread: {np.mean(winners[chosen] == truth[chosen]):.1%}")
-    unsure = by_spread[::-1][:20]
+    votes = np.stack([np.asarray(mc_model(X_valid)).argmax(axis=1) for _ in range(passes // 2)])
+    agreement = np.mean(votes == winners, axis=0)
+    for name, chosen in (("all passes agree", agreement == 1), ("passes quarrel", agreement < 0.8)):
+        right = np.mean(winners[chosen] == truth[chosen])
+        print(f"where {name} ({np.sum(chosen)} pictures): {right:.1%} right")
+    unsure = np.argsort(agreement)[:20]
     hesitant = dnnlab.show_images(train_images[unsure], y_valid[unsure], dnnlab.CIFAR10_CLASSES, n=20)
 
 # %% [markdown]
 """
-*To think about, not graded:* does a small spread mean that the answer is right? What would happen to
-the accuracy, to the confidence and to the spread with `build_alpha_dropout_dnn(0.3)`?
+*To think about, not graded:* do all passes agreeing mean that the answer is right? What would happen
+to the accuracy, to the confidence and to the agreement with `build_alpha_dropout_dnn(0.3)`?
 
 Now, once, the test set.
 """
