@@ -110,6 +110,12 @@ class TestUnpack:
         assert ["names.json", "names.npz"] == unpack(stream, place)
         assert b"22" == (place / "names.npz").read_bytes()
 
+    def test_a_probe_may_be_named_like_a_class(self, tmp_path, place):
+        """A probe that answers for a student's class bears its name, capitals and all."""
+        stream = make_stream(tmp_path / "s", member("probe_OwnLayer.json"))
+
+        assert ["probe_OwnLayer.json"] == unpack(stream, place)
+
     @pytest.mark.parametrize(
         "info",
         [

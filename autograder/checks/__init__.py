@@ -4,7 +4,16 @@ A hidden test reads `require(structure.check_input(evidence_of(env, LAB).probe_m
 Names are the field's; each check's first docstring line is what the rubric says.
 """
 
-from autograder.checks import accuracy, compiling, preparation, search, splits, structure, training
+from autograder.checks import (
+    accuracy,
+    compiling,
+    dropout,
+    preparation,
+    search,
+    splits,
+    structure,
+    training,
+)
 from autograder.checks.findings import CheckFailed, Finding, require
 from autograder.checks.sources import evidence_of
 
@@ -13,6 +22,7 @@ __all__ = [
     "Finding",
     "accuracy",
     "compiling",
+    "dropout",
     "evidence_of",
     "preparation",
     "require",

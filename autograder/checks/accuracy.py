@@ -129,7 +129,7 @@ def saved_network(evidence: Evidence, name: str) -> tuple[Graph, dict[str, list[
     try:
         if not _has_layers(saved.config):
             return _of_own_class(saved, known, name, builder)
-        graph = parse(saved.config)
+        graph = parse(saved.config, evidence.layer_classes)
     except (UnsupportedModel, WeightsDoNotFit) as problem:
         raise Unanswered(f"`{name}.keras` cannot be judged: {problem.what}.") from problem
     differences = [same_architecture(graph, one, names=("the file", f"`{builder}()`")) for one in known]

@@ -19,6 +19,7 @@ from autograder.evidence.folder import (
 from autograder.evidence.stream import unpack
 from autograder.evidence.values import (
     ArrayView,
+    ClassView,
     Compilation,
     FunctionView,
     HistoryView,
@@ -31,6 +32,7 @@ __all__ = [
     "ArrayView",
     "Callback",
     "Cell",
+    "ClassView",
     "Compilation",
     "Environment",
     "Evaluation",

@@ -13,10 +13,12 @@ from autograder.errors import LabProblem, MachineFault
 from autograder.evidence.files import EvidenceProblem, read_arrays, read_json
 from autograder.evidence.values import (
     ArrayView,
+    ClassView,
     Compilation,
     FunctionView,
     HistoryView,
     ModelView,
+    class_bases,
     compilation,
     model_view,
     number,
@@ -141,6 +143,8 @@ class Evidence:
     evaluations: tuple[Evaluation, ...] = ()
     files: Mapping[str, SavedFile] = attrs.field(factory=dict)
     cells: tuple[Cell, ...] = ()
+    layer_classes: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    """Of each layer class that the notebook defined, by name, the Keras classes that it derives from."""
     patched: tuple[str, ...] = ()
     global_seed_set: bool = False
     problems: tuple[str, ...] = ()
@@ -239,6 +243,8 @@ def describe(found: Any) -> str:
         return "None"
     if isinstance(found, ArrayView):
         return f"an array of shape {found.shape}"
+    if isinstance(found, ClassView):
+        return "a class"
     if isinstance(found, FunctionView):
         return "a function"
     if isinstance(found, HistoryView):
@@ -264,6 +270,7 @@ def read_evidence(folder: Path) -> Evidence:
             file.name: file for file in _each(files.get("files"), lambda r: _saved(r, file_arrays), problems)
         },
         cells=_cells(cells.get("cells"), problems),
+        layer_classes=_guarded(lambda: class_bases(names.get("layer_classes")), {}, problems),
         patched=tuple(str(name)[:200] for name in names.get("patched", []) or [])[:50],
         global_seed_set=names.get("global_seed_set") is True,
         problems=tuple(problems),

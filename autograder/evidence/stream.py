@@ -11,7 +11,7 @@ __all__ = ["MAX_FILE_BYTES", "unpack"]
 MAX_FILE_BYTES = 160 << 20
 MAX_ALL_BYTES = 400 << 20
 MAX_MEMBERS = 64
-_NAME = re.compile(r"(?:[a-z][a-z0-9_]{0,60})\.(?:json|npz|ipynb)")
+_NAME = re.compile(r"(?:[a-z][A-Za-z0-9_]{0,60})\.(?:json|npz|ipynb)")
 
 
 def unpack(stream: Path, folder: Path) -> list[str]:

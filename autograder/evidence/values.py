@@ -17,18 +17,21 @@ from autograder.evidence.files import EvidenceProblem
 
 __all__ = [
     "ArrayView",
+    "ClassView",
     "Compilation",
     "FunctionView",
     "HistoryView",
     "ModelView",
     "OpaqueView",
     "Summary",
+    "class_bases",
     "number",
     "view",
 ]
 
 MAX_DEPTH = 8
 MAX_OUTPUTS = 64
+MAX_CLASSES = 200
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -101,6 +104,8 @@ class ModelView:
     """For a file that carries no graph: the weights of each layer in order of creation."""
     activations: Mapping[str, np.ndarray] = attrs.field(factory=dict)
     """What each layer's activation function made of fixed inputs, by layer."""
+    bases: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    """Of each layer class that is not Keras's own, by name, the Keras classes that it derives from."""
     input_shapes: tuple[tuple[int | None, ...], ...] = ()
     output_shapes: tuple[tuple[int | None, ...], ...] = ()
     outputs: np.ndarray | None = None
@@ -140,6 +145,11 @@ class FunctionView:
         if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer
+
+
+@attrs.frozen(kw_only=True)
+class ClassView(FunctionView):
+    """A class of the student's. Calling it gives what the probe of that name found."""
 
 
 @attrs.frozen(kw_only=True)
@@ -289,6 +299,7 @@ def model_view(record: dict[str, Any], arrays: Arrays) -> ModelView:
         config=record.get("config"),
         weights={_text(path): [_key(arrays, key) for key in _list(keys)] for path, keys in weights.items()},
         weights_in_order=_in_order(record, arrays),
+        bases=class_bases(record.get("bases")),
         activations={_text(path): _key(arrays, key) for path, key in activations.items()},
         input_shapes=_shapes(record.get("input_shapes")),
         output_shapes=_shapes(record.get("output_shapes")),
@@ -296,6 +307,15 @@ def model_view(record: dict[str, Any], arrays: Arrays) -> ModelView:
         compilation=compilation(record.get("compiled")),
         problem=_text(record.get("problem") or ""),
     )
+
+
+def class_bases(record: Any) -> dict[str, tuple[str, ...]]:
+    """What classes derive from, by their names; empty where nothing was recorded. Raises EvidenceProblem."""
+    if record is None:
+        return {}
+    if not isinstance(record, dict) or len(record) > MAX_CLASSES:
+        raise EvidenceProblem("a list of classes is malformed")
+    return {_text(name): tuple(_text(base) for base in _list(bases)) for name, bases in record.items()}
 
 
 def _in_order(record: dict[str, Any], arrays: Arrays) -> tuple[list[np.ndarray], ...]:
@@ -345,4 +365,5 @@ _VIEWS: dict[str, Callable[[dict[str, Any], Arrays], Any]] = {
     "history": lambda record, arrays: HistoryView(history=_history(record.get("history"))),
     "model": model_view,
     "function": lambda record, arrays: FunctionView(type=_text(record.get("type", ""))),
+    "class": lambda record, arrays: ClassView(type=_text(record.get("type", ""))),
 }

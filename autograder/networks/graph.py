@@ -8,7 +8,7 @@ student's: nothing in it is imported or called, and everything is checked before
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -28,16 +28,18 @@ Values = tuple[int, ...]
 """The nodes whose outputs a layer's call returned."""
 
 
-def parse(config: object) -> Graph:
+def parse(config: object, bases: Mapping[str, Sequence[str]] | None = None) -> Graph:
     """The graph of a model from the dict that `keras.saving.serialize_keras_object(model)` gives.
 
     Mixed precision is read as float32. A layer of a student's own class becomes a node of kind "custom",
-    taken to keep its input's shape. Raises UnsupportedModel, naming the layer, for what cannot be read: a
-    subclassed model (its file holds no graph), a Lambda, an unknown layer or operation, damaged data.
+    taken to keep its input's shape; or, where `bases` names one of Keras's dropouts among the Keras classes
+    that a class of its name derives from, a node of that kind. Raises UnsupportedModel, naming the layer,
+    for what cannot be read: a subclassed model (its file holds no graph), a Lambda, an unknown layer or
+    operation, damaged data.
     """
     check_size(config)
     model = Fields("", config)
-    builder = _Builder()
+    builder = _Builder(bases or {})
     outputs = builder.place_model(model.data, _Inside(), None)
     if len(set(outputs)) != len(outputs) or not outputs:
         raise UnsupportedModel("the model has no output, or one output twice")
@@ -85,7 +87,8 @@ class _Inside:
 class _Builder:
     """Collects nodes, one model inside another, in an order in which they can be computed."""
 
-    def __init__(self) -> None:
+    def __init__(self, bases: Mapping[str, Sequence[str]]) -> None:
+        self.bases = bases
         self.nodes: list[Node] = []
         self.inputs: list[Input] = []
 
@@ -146,7 +149,10 @@ class _Builder:
         if family == "model":
             deeper = attrs.evolve(inside, path=fields.layer + "/", training=training)
             return self.place_model(layer, deeper, values)
-        steps = (layer_steps if family == "layer" else custom_steps)(kind, fields, shapes, training)
+        if family == "layer":
+            steps = layer_steps(kind, fields, shapes, training)
+        else:
+            steps = custom_steps(kind, fields, shapes, training, self.bases.get(kind, ()))
         trainable = inside.trainable and fields.flag("trainable", default=True)
         return self._append(fields.layer, steps, values, trainable)
 

@@ -10,7 +10,8 @@ Settings by kind of node (see `Node`):
     normalization        axis (of the input without batch, sorted), mean, variance (None where weights
                          hold them), invert
     batch_normalization  axis (without batch), epsilon, center, scale, renorm
-    dropouts, noise      rate or stddev, training (True where the call says so: active at inference as well)
+    dropouts, noise      rate or stddev, training (True where the call says so: active at inference as well),
+                         own_class (its name, where it is the author's own and derives from Keras's)
     concatenate          axis (without batch)
     custom               class_name, config (nested tuples of names and values), training
 """
@@ -18,7 +19,7 @@ Settings by kind of node (see `Node`):
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -68,10 +69,20 @@ def layer_steps(kind: str, fields: Fields, shapes: tuple[Shape, ...], training: 
     return _LAYERS[kind](fields, shapes[0])
 
 
-def custom_steps(kind: str, fields: Fields, shapes: tuple[Shape, ...], training: bool | None) -> list[Step]:
-    """The step of a class of the author's own; it is taken to keep the shape of its first input."""
+def custom_steps(
+    kind: str, fields: Fields, shapes: tuple[Shape, ...], training: bool | None, bases: Sequence[str] = ()
+) -> list[Step]:
+    """The step of a class of the author's own; it is taken to keep the shape of its first input.
+
+    bases: the Keras classes that it derives from, nearest first. One of Keras's dropouts among them makes it
+    a step of that kind; whether it is active at inference is for its class to say, and not known here.
+    """
     if not shapes:
         raise fields.problem("it has no input")
+    noise = next((base for base in bases if base in _NOISES and _NOISES[base][1] in fields.data), None)
+    if noise is not None:
+        (step,) = _noise(noise, fields, shapes[0], training)
+        return [attrs.evolve(step, settings=(*step.settings, ("own_class", kind)))]
     settings = (("class_name", kind), ("config", _frozen(fields.data)), ("training", bool(training)))
     return [Step("custom", shapes[0], settings)]
 

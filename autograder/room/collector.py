@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import inspect
 import json
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from autograder.room.describe import Recorder
-from autograder.room.models import describe_model
+from autograder.room.describe import PRIVATE, Record, Recorder
+from autograder.room.models import describe_model, library_bases
 from autograder.room.stream import npz_bytes
 
 __all__ = ["Collector", "Part", "ProbeRoom", "load_probes", "write_part"]
@@ -22,6 +23,7 @@ __all__ = ["Collector", "Part", "ProbeRoom", "load_probes", "write_part"]
 Part = tuple[dict[str, Any], dict[str, np.ndarray]]
 """A record and the arrays that it names."""
 MAX_MARKS = 100
+MAX_CLASSES = 50
 
 
 class ProbeRoom:
@@ -37,15 +39,29 @@ class ProbeRoom:
             raise NameError(f"{name} is not defined")
         return self._namespace[name]
 
-    def model(self, model: Any, input_shape: tuple[int, ...] | None = None) -> dict[str, Any]:
-        """The record of a model; of anything else, what it is."""
-        if isinstance(model, keras.Model):
-            return describe_model(self._recorder.keep, model, input_shape)
-        return self._recorder.value(model)
+    @contextlib.contextmanager
+    def standing_in(self, name: str, thing: Any) -> Iterator[None]:
+        """Within the block the student's code finds `thing` under this name, whatever it defined there."""
+        missing = object()
+        before = self._namespace.get(name, missing)
+        self._namespace[name] = thing
+        try:
+            yield
+        finally:
+            if before is missing:
+                self._namespace.pop(name, None)
+            else:
+                self._namespace[name] = before
 
-    def value(self, thing: Any) -> dict[str, Any]:
-        """The record of any value."""
-        return self._recorder.value(thing)
+    def model(self, model: Any, input_shape: tuple[int, ...] | None = None) -> Record:
+        """The record of a model as it is now; of anything else, what it is. It may be put into containers."""
+        if isinstance(model, keras.Model):
+            return Record(describe_model(self._recorder.keep, model, input_shape))
+        return self.value(model)
+
+    def value(self, thing: Any) -> Record:
+        """The record of any value as it is now. It may be put into containers."""
+        return Record(self._recorder.value(thing))
 
 
 class Collector:
@@ -88,7 +104,8 @@ class Collector:
         for question in () if self._complete else self._questions:
             self.complete(question)
         names = {name: record for found in self._complete.values() for name, record in found.items()}
-        return {"schema": 1, "names": names}, dict(self._recorder.arrays)
+        record = {"schema": 1, "names": names, "layer_classes": _layer_classes(self._namespace())}
+        return record, dict(self._recorder.arrays)
 
     def probe(self, function: Callable[[ProbeRoom], Any]) -> Part:
         """Run one probe. What the student's code raises becomes part of the record."""
@@ -101,6 +118,19 @@ class Collector:
             record["problem"] = f"{type(error).__name__}: {error}"[:2000]
             record["lines"] = _student_lines(error)
         return record, recorder.arrays
+
+
+def _layer_classes(namespace: dict[str, Any]) -> dict[str, list[str]]:
+    """The layer classes that a notebook defined, by name, with the Keras classes that each derives from."""
+    found: dict[str, list[str]] = {}
+    for thing in list(namespace.values()):
+        # Whatever stands in a notebook may pretend to be a class, and break when it is looked at.
+        with contextlib.suppress(Exception):
+            if issubclass(type(thing), type) and issubclass(thing, keras.layers.Layer):
+                bases = [] if issubclass(thing, keras.Model) else library_bases(thing)
+                if bases and len(found) < MAX_CLASSES:
+                    found[thing.__name__[:200]] = bases[:20]
+    return found
 
 
 def _student_lines(error: BaseException) -> list[str]:
@@ -136,7 +166,7 @@ def load_probes(path: Path) -> dict[str, Callable[[ProbeRoom], Any]]:
 
 
 def _without_private(record: Any) -> Any:
-    """A record without the keys that only this process needs."""
+    """A record without what only this process needs."""
     if isinstance(record, dict):
-        return {key: _without_private(value) for key, value in record.items() if not str(key).startswith("_")}
+        return {key: _without_private(value) for key, value in record.items() if key != PRIVATE}
     return [_without_private(item) for item in record] if isinstance(record, (list, tuple)) else record

@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["SAMPLE_ROWS", "Recorder", "row_hashes", "sample_positions"]
+__all__ = ["PRIVATE", "SAMPLE_ROWS", "Record", "Recorder", "row_hashes", "sample_positions"]
 
 WHOLE_BYTES = 1 << 20
+PRIVATE = "_print"
+"""A key of records that only this process needs."""
 SAMPLE_ROWS = 256
 BLOCK_ROWS = 4096
 MAX_TEXT = 2_000
@@ -53,6 +55,10 @@ def row_hashes(array: np.ndarray) -> np.ndarray:
     return hashes
 
 
+class Record(dict[str, Any]):
+    """A record that was made before: within a container it stays what it is."""
+
+
 class Recorder:
     """Turns objects into records; keeps their arrays under short keys beside them."""
 
@@ -80,6 +86,8 @@ class Recorder:
 
     def _value(self, thing: Any, depth: int) -> dict[str, Any]:
         kind = type(thing)
+        if kind is Record:
+            return dict(thing)
         if thing is None:
             return {"kind": "none"}
         if kind in (bool, int, float) or (isinstance(thing, np.generic) and kind.__module__ == "numpy"):
@@ -136,9 +144,9 @@ class Recorder:
         kept = self._seen.get(id(thing))
         # The same object may have been changed in place since: its length and ends tell most of that.
         print_of = _fingerprint(array)
-        if kept is not None and kept[1].get("_print") == print_of:
+        if kept is not None and kept[1].get(PRIVATE) == print_of:
             return kept[1]
-        record["_print"] = print_of
+        record[PRIVATE] = print_of
         whole = _narrow(array)
         if whole.nbytes <= WHOLE_BYTES:
             record["data"] = self.keep(whole)

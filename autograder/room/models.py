@@ -10,7 +10,13 @@ import keras
 import numpy as np
 from keras.src.models.functional import Functional
 
-__all__ = ["ACTIVATION_GRID", "describe_compilation", "describe_model", "example_inputs"]
+__all__ = [
+    "ACTIVATION_GRID",
+    "describe_compilation",
+    "describe_model",
+    "example_inputs",
+    "library_bases",
+]
 
 Keep = Callable[[np.ndarray], str]
 """Stores an array beside a record and returns its key."""
@@ -47,6 +53,7 @@ def _described(keep: Keep, model: keras.Model, input_shape: tuple[int, ...] | No
     try:
         graph = _as_functional(model, input_shape)
         record["config"] = keras.saving.serialize_keras_object(graph)
+        record["bases"] = _own_classes(graph)
         record["weights"] = _weights(keep, graph)
         record["activations"] = _activations(keep, graph)
         record["input_shapes"] = [list(tensor.shape[1:]) for tensor in graph.inputs]
@@ -148,6 +155,24 @@ def _shapes_seen(model: keras.Model) -> list[tuple[int, ...]]:
     if not shapes:
         raise ValueError("a subclassed model that has not seen any input")
     return [tuple(shape[1:]) for shape in shapes.values()]
+
+
+def library_bases(layer: type) -> list[str]:
+    """Keras's layer classes from which a class derives, nearest first; none if it is Keras's own."""
+    if layer.__module__.split(".")[0] == "keras":
+        return []
+    return [cls.__name__ for cls in layer.__mro__ if cls.__module__.startswith("keras.src.layers.")]
+
+
+def _own_classes(model: keras.Model) -> dict[str, list[str]]:
+    """The classes of layers that are not Keras's own, by name, with what they derive from."""
+    found: dict[str, list[str]] = {}
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            found |= _own_classes(layer)
+        elif bases := library_bases(type(layer)):
+            found[type(layer).__name__[:200]] = bases[:20]
+    return found
 
 
 def _weights(keep: Keep, model: keras.Model, path: str = "") -> dict[str, list[str]]:

@@ -1,0 +1,144 @@
+"""Layers of a student's own class: described by what they derive from, never loaded."""
+
+import keras
+import numpy as np
+import pytest
+
+from autograder.checks import structure
+from autograder.evidence import ClassView, read_evidence
+from autograder.networks.graph import parse
+from autograder.networks.inference import forward
+from autograder.room.collector import Collector, ProbeRoom, write_part
+from autograder.room.describe import Recorder
+
+
+class Own(keras.layers.AlphaDropout):
+    """An alpha dropout that is always active."""
+
+    def call(self, inputs, training=None):
+        """Drop, whatever is said."""
+        return super().call(inputs, training=True)
+
+
+class Further(Own):
+    """A class that derives from Keras's through another of the student's own."""
+
+
+class _Hidden(Own):
+    """A class whose name begins as private ones do."""
+
+
+class Strange(keras.layers.Layer):
+    """A layer that derives from nothing in particular."""
+
+
+def network(layer):
+    """A small network with that layer before its output."""
+    return keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(6, activation="selu"), layer, keras.layers.Dense(3)]
+    )
+
+
+def read_back(tmp_path, probes, **names):
+    """The evidence of a notebook that defines these names, with these probes."""
+    collector = Collector({"q1": list(names)}, lambda: names)
+    for name, probe in probes.items():
+        write_part(tmp_path, f"probe_{name}", collector.probe(probe))
+    write_part(tmp_path, "names", collector.names())
+    return read_evidence(tmp_path)
+
+
+@pytest.mark.parametrize("layer", [Own, Further, _Hidden])
+def test_a_layer_that_derives_from_a_dropout_is_that_dropout(tmp_path, layer):
+    """In a model of the notebook, it is read as the dropout from which it derives, with its rate."""
+    found = read_back(tmp_path, {}, model=network(layer(0.25))).model("model")
+    node = structure.graph_of(found).nodes[3]
+
+    assert ("AlphaDropout", "Layer") == found.bases[layer.__name__]
+    assert ("alpha_dropout", 0.25, layer.__name__) == (node.kind, node["rate"], node["own_class"])
+
+
+def test_a_file_is_read_with_the_classes_of_the_notebook(tmp_path):
+    """What a saved model says of a layer is its class's name; the notebook tells what that derives from."""
+    evidence = read_back(tmp_path, {}, Own=Own, Strange=Strange, Plain=keras.layers.Dropout, number=3)
+    config = keras.saving.serialize_keras_object(network(Own(0.25)))
+
+    assert {"Own": ("AlphaDropout", "Layer"), "Strange": ("Layer",)} == evidence.layer_classes
+    assert isinstance(evidence.names["Own"], ClassView)
+    assert "alpha_dropout" == parse(config, evidence.layer_classes).nodes[3].kind
+    assert "custom" == parse(config).nodes[3].kind
+
+
+def test_a_dropout_of_an_own_class_is_evaluated_asleep():
+    """The judge evaluates it as every dropout, without noise."""
+    model = network(Own(0.25))
+    x = np.random.default_rng(0).random((5, 4), dtype=np.float32)
+    graph = parse(keras.saving.serialize_keras_object(model), {"Own": ("AlphaDropout",)})
+    weights = {layer.name: [np.asarray(value) for value in layer.weights] for layer in model.layers}
+    asleep = network(keras.layers.AlphaDropout(0.25))
+    asleep.set_weights(model.get_weights())
+
+    np.testing.assert_allclose(np.asarray(asleep(x)), forward(graph, weights, x), atol=1e-5)
+
+
+def test_a_class_without_a_rate_stays_unknown():
+    """A configuration that lacks what the dropout has is not taken for one."""
+    config = keras.saving.serialize_keras_object(network(Own(0.25)))
+    del config["config"]["layers"][2]["config"]["rate"]
+
+    assert "custom" == parse(config, {"Own": ("AlphaDropout",)}).nodes[3].kind
+
+
+def test_what_only_looks_like_a_class_is_passed_over(tmp_path):
+    """A name whose value breaks when it is looked at does not hide the others."""
+
+    class Breaks(type):
+        def __subclasscheck__(cls, other):
+            raise RuntimeError("no")
+
+        @property
+        def __mro__(cls):
+            raise RuntimeError("no")
+
+    evidence = read_back(tmp_path, {}, odd=Breaks("Odd", (), {}), Own=Own)
+
+    assert ["Own"] == list(evidence.layer_classes)
+
+
+@pytest.mark.parametrize("record", [7, [], {"Own": 3}, {"Own": [1]}, {"Own": "AlphaDropout"}])
+def test_malformed_classes_are_left_out(tmp_path, record):
+    """What is no list of names is named as a problem, and there are no classes then."""
+    write_part(tmp_path, "names", ({"schema": 1, "names": {}, "layer_classes": record}, {}))
+    evidence = read_evidence(tmp_path)
+
+    assert {} == evidence.layer_classes
+    assert evidence.problems
+
+
+def test_records_made_at_different_times_go_into_one_answer(tmp_path):
+    """A probe may describe a model, change it, and describe it again."""
+
+    def probe(room):
+        model = room.defined("model")
+        before = room.model(model)
+        model.set_weights([np.zeros_like(value) for value in model.get_weights()])
+        return {"before": before, "after": [room.model(model), room.value(3)]}
+
+    found = read_back(tmp_path, {"twice": probe}, model=network(Own(0.25))).probe("twice")
+    (first, *_), (then, *_) = found["before"].weights.values(), found["after"][0].weights.values()
+
+    assert np.abs(first[0]).max() > 0
+    assert np.abs(then[0]).max() == 0
+    assert 3 == found["after"][1]
+
+
+@pytest.mark.parametrize("names", [{}, {"helper": 1}])
+def test_a_name_can_stand_for_something_else_for_a_while(names):
+    """Student code finds what a probe put under a name, and after it what was there before, if anything."""
+    before = dict(names)
+    room = ProbeRoom(names, Recorder())
+    with pytest.raises(ValueError, match="on the way"), room.standing_in("helper", 2):
+        assert 2 == names["helper"]
+        raise ValueError("on the way")
+
+    assert before == names
