@@ -19,11 +19,13 @@ __all__ = ["check_best_kept", "check_early_stopping", "check_history_belongs"]
 
 LOSS_TOLERANCE = 0.01
 ACCURACY_TOLERANCE = 0.005
-_KERAS_CALLBACKS = {
+_KNOWN_CALLBACKS = {
     *("BackupAndRestore", "CSVLogger", "EarlyStopping", "LambdaCallback", "LearningRateScheduler"),
     *("ModelCheckpoint", "ProgbarLogger", "ReduceLROnPlateau", "RemoteMonitor", "SwapEMAWeights"),
     *("TensorBoard", "TerminateOnNaN"),
+    "EpochTimer",
 }
+"""Keras's own, and dnnlab's."""
 History = Mapping[str, list[float]]
 
 
@@ -50,7 +52,7 @@ def _stoppers(fits: list[Fit]) -> list[Callback]:
 def _own(fits: list[Fit]) -> list[Callback]:
     """Callbacks of the student's own, which may do anything."""
     return [
-        callback for fit in fits for callback in fit.callbacks if not _KERAS_CALLBACKS & set(callback.bases)
+        callback for fit in fits for callback in fit.callbacks if not _KNOWN_CALLBACKS & set(callback.bases)
     ]
 
 
