@@ -4,6 +4,8 @@ A probe is a function of the `room`, which gives the student's names (`room.defi
 found into evidence (`room.model`, `room.value`).
 """
 
+import ast
+
 import keras
 
 BUMPY = [2.125, 1.75, 1.875, 1.5, 1.625, 1.375, 1.4375, 1.25, 1.5625]
@@ -47,3 +49,63 @@ def _history(losses):
     history.epoch = list(range(len(losses)))
     history.params = {"verbose": 0, "epochs": len(losses), "steps": 1}
     return history
+
+
+def comparison_of_given_histories(room):
+    """What the code behind `comparison` makes of two given histories; None where it could do with its own.
+
+    Trainings of two epochs can be such that a sound comparison stops: where the one never gets to the
+    other's best, there is no epoch to compare. Then it is run again on histories that leave nothing open.
+    """
+    try:
+        room.defined("comparison")
+    except NameError:
+        histories = {"history": _timed(QUICKER, 2.5), "history_plain": _timed(SLOWER, 1.25)}
+        names = room.rerun(
+            "\n".join(_conclusions(room.defined("In"))),
+            **histories,
+            target_loss=max(min(QUICKER), min(SLOWER)) + 0.001,
+            epochs_to_reach=_always_an_epoch(room),
+        )
+        return room.value({"comparison": names["comparison"], **histories})
+    return None
+
+
+QUICKER = [1.75, 1.5, 1.375, 1.25, 1.3125]
+SLOWER = [2.125, 2.0, 1.875, 1.75, 1.6875, 1.625, 1.5625, 1.5, 1.5625, 1.625]
+
+
+def _timed(losses, seconds):
+    history = _history(losses)
+    history.history["seconds"] = [seconds * 4, *(seconds for _ in losses[1:])]
+    return history
+
+
+def _always_an_epoch(room):
+    """The student's own function; where it finds no epoch, the number of all epochs.
+
+    It is judged elsewhere: what it gets wrong should not count a second time.
+    """
+
+    def count(history, target_loss):
+        try:
+            found = room.defined("epochs_to_reach")(history, target_loss)
+        except Exception:
+            found = None
+        return len(history.history["val_loss"]) if found is None else found
+
+    return count
+
+
+def _conclusions(cells):
+    """The source of the cells that define `comparison`, or that use its second history without training."""
+    for source in cells:
+        try:
+            names = [
+                node for node in ast.walk(ast.parse(source)) if isinstance(node, (ast.Name, ast.Attribute))
+            ]
+        except SyntaxError:
+            continue
+        used = {node.id if isinstance(node, ast.Name) else node.attr for node in names}
+        if used & {"comparison", "history_plain"} and "fit" not in used:
+            yield source
