@@ -1,8 +1,9 @@
 """How soon a training gets somewhere, and what a student concludes from two of them.
 
 A function that counts epochs is judged by its answers to curves that a probe gives it. Conclusions are
-judged by what they claim together, and by the two histories of the same run. Such a run is a short one: what
-it leaves open, and what an honest reading of its curves supports, is never held against anybody.
+judged by what they claim together, by what becomes of them when their histories are replaced, and by the two
+histories of the run. Such a run is a short one: what it leaves open, and what an honest reading of its curves
+supports, is never held against anybody.
 """
 
 from __future__ import annotations
@@ -214,76 +215,97 @@ def check_consistency(evidence: Evidence, name: str = "comparison") -> list[Find
     if not (math.isfinite(ratio) and ratio > 0):
         message = f"`{RATIO}` is {ratio:g}: the ratio of two durations is a positive number."
         return [Finding(message=message, where=name)]
-    if slower == (ratio > 1) or abs(ratio - 1) <= ROUNDING:
-        return []
-    relation = "takes longer than" if ratio > 1 else "takes no longer than"
-    message = (
-        f"`{name}` contradicts itself: by `{RATIO}`, an epoch with batch normalisation {relation} one of the "
-        f"plain network, and `slower_epochs` is {slower}. Which of the two durations is divided by which?"
-    )
-    return [Finding(message=message, where=name)]
-
-
-def check_ratio_direction(evidence: Evidence, name: str = "comparison") -> list[Finding]:
-    """The ratio is that of an epoch with batch normalisation to one without, not the inverse.
-
-    Told by the durations in the two histories, whichever statistic of them was taken; where they are missing,
-    or where it depends on the statistic which network was slower, there is nothing to hold it against.
-    """
-    ratio = _number(_claims(evidence, name), name)
-    pair = _histories(evidence, name)
-    measured = list(_duration_ratios(*pair)) if pair else []
-    if not measured or not ratio > 0:
-        return []
-    if (min(measured) > CLEAR and ratio < 1) or (max(measured) < 1 / CLEAR and ratio > 1):
+    if slower != (ratio > 1) and abs(ratio - 1) > ROUNDING:
+        relation = "longer than" if ratio > 1 else "no longer than"
         message = (
-            f"`{RATIO}` is {ratio:.3g}, and the two histories say the opposite: look at which network's "
-            "epochs took longer when this notebook ran, and at which of the two stands above the line."
+            f"`{name}` contradicts itself: by `{RATIO}`, an epoch with batch normalisation takes {relation} "
+            f"one of the plain network, and `slower_epochs` is {slower}. Which duration is divided by which?"
+        )
+        return [Finding(message=message, where=name)]
+    pair = _answers_to_given(evidence, name, RATIO), _answers_to_given(evidence, name, "slower_epochs")
+    if pair[0] and pair[1] and pair[0][0] != pair[0][1] and pair[1][0] == pair[1][1]:
+        message = (
+            f"`slower_epochs` is {slower} whatever the two histories say, while `{RATIO}` follows them. "
+            "Compute both from the histories."
         )
         return [Finding(message=message, where=name)]
     return []
 
 
-def check_agreement(evidence: Evidence, name: str = "comparison") -> list[Finding]:
-    """Which network was sooner and which was better is what the two histories of the run say.
+def check_ratio_direction(evidence: Evidence, name: str = "comparison") -> list[Finding]:
+    """The ratio is that of an epoch with batch normalisation to one without, not the inverse.
 
-    A claim is refused only where every sensible reading of the curves is against it.
+    Told by what becomes of it when the histories are others. Where it does not follow them, it is told by the
+    durations of the run; and where it depends on the statistic which network was slower, it cannot be told.
     """
-    claims = _claims(evidence, name)
-    faster = _flag(claims, "faster_convergence", name)
-    better = _flag(claims, "better_model", name)
-    pair = _histories(evidence, name)
-    if pair is None:
+    ratio = _number(_claims(evidence, name), name)
+    if not ratio > 0:
         return []
+    given = _answers_to_given(evidence, name, RATIO)
+    if given and given[0] != given[1]:
+        inverse = given[0] < given[1]
+    else:
+        pair = _histories(evidence)
+        measured = (list(_duration_ratios(*pair)) if pair else []) or [1.0]
+        inverse = (min(measured) > CLEAR and ratio < 1) or (max(measured) < 1 / CLEAR and ratio > 1)
+    if not inverse:
+        return []
+    message = (
+        f"`{RATIO}` is {ratio:.3g}, and the two histories say the opposite: it gets smaller when the epochs "
+        "with batch normalisation take longer. Which of the two durations belongs above the line?"
+    )
+    return [Finding(message=message, where=name)]
+
+
+def check_agreement(evidence: Evidence, name: str = "comparison") -> list[Finding]:
+    """Which network was sooner and which was better is what the two histories say.
+
+    Told by what becomes of a claim when the histories are others. One that does not follow them is refused
+    only where every sensible reading of the run's own histories is against it.
+    """
+    claims, pair, ran = _claims(evidence, name), _histories(evidence), name in evidence.names
     findings = []
-    if faster not in set(_readings_of_faster(*pair)):
-        message = (
-            "`faster_convergence` says that batch normalisation got there sooner, and no curve of the two "
-            "histories does: which of them is lower, or higher, in the same epoch?"
-        )
-        findings.append(Finding(message=message, where=name))
-    if better not in set(_readings_of_better(evidence, *pair)):
-        message = (
-            f"`better_model` is {better}, and the two histories say the opposite, by validation loss as by "
-            "validation accuracy. Is it computed from them when the notebook runs?"
-        )
-        findings.append(Finding(message=message, where=name))
+    for key, readings in (("faster_convergence", _readings_of_faster), ("better_model", _readings_of_better)):
+        claim, given = _flag(claims, key, name), _answers_to_given(evidence, name, key)
+        if given and given[0] != given[1]:
+            refused = not given[0]
+        else:
+            refused = pair is not None and ran and claim not in set(readings(evidence, *pair))
+        if refused:
+            message = (
+                f"`{key}` is {claim}, and the two histories say the opposite. Is it computed from them when "
+                "the notebook runs? And a loss is good when it is low, an accuracy when it is high."
+            )
+            findings.append(Finding(message=message, where=name))
     return findings
 
 
 def _claims(evidence: Evidence, name: str) -> dict[Any, Any]:
-    """What the comparison says. Raises Unanswered where there is none."""
-    again = _again(evidence, name)
-    found = again[name] if again else evidence.value(name)
+    """What the comparison says, in the run or else of given histories. Raises Unanswered where it is none."""
+    answers = _given(evidence, name)
+    found = answers[0] if answers and name not in evidence.names else evidence.value(name)
     if not isinstance(found, dict):
         raise Unanswered(f"`{name}` is {describe(found)}; it should be a dictionary.")
     return {key: _plain(value) for key, value in found.items()}
 
 
-def _again(evidence: Evidence, name: str) -> dict[str, Any] | None:
-    """What a probe found who ran the comparison's code on given histories, as it stopped in the short run."""
+def _given(evidence: Evidence, name: str) -> tuple[Any, Any] | None:
+    """The comparison of two pairs of given histories, where a probe could run its code on both.
+
+    In the first pair the network with batch normalisation is the quicker, better and slower to train; in the
+    second pair the plain one is.
+    """
     found = evidence.probes.get(f"{name}_of_given_histories")
-    return found if name not in evidence.names and isinstance(found, dict) and name in found else None
+    answers = [one.get(name) for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    return (answers[0], answers[1]) if len(answers) == 2 and None not in answers else None
+
+
+def _answers_to_given(evidence: Evidence, name: str, key: str) -> tuple[Any, Any] | None:
+    """One entry of the comparison of each pair of given histories, if both are of the right kind."""
+    answers = [one.get(key) for one in _given(evidence, name) or () if isinstance(one, dict)]
+    kind = isinstance if key in FLAGS else (lambda value, _: _is_number(value))
+    plain = [_plain(answer) for answer in answers]
+    return (plain[0], plain[1]) if len(plain) == 2 and all(kind(value, bool) for value in plain) else None
 
 
 def _plain(value: Any) -> Any:
@@ -311,10 +333,9 @@ def _flag(claims: Mapping[Any, Any], key: str, name: str) -> bool:
     return value
 
 
-def _histories(evidence: Evidence, name: str) -> tuple[Curves, Curves] | None:
-    """The curves with and without batch normalisation that the comparison is of, where both are known."""
-    source = _again(evidence, name) or evidence.names
-    found = [source.get(one) for one in ("history", "history_plain")]
+def _histories(evidence: Evidence) -> tuple[Curves, Curves] | None:
+    """The curves with and without batch normalisation, where the run has both."""
+    found = [evidence.names.get(name) for name in ("history", "history_plain")]
     curves = [history.history for history in found if isinstance(history, HistoryView)]
     return (curves[0], curves[1]) if len(curves) == 2 else None
 
@@ -335,7 +356,7 @@ def _oldest(values: np.ndarray) -> float:
     return float(values[0])
 
 
-def _readings_of_faster(normalised: Curves, plain: Curves) -> Iterator[bool]:
+def _readings_of_faster(evidence: Evidence, normalised: Curves, plain: Curves) -> Iterator[bool]:
     """Whether batch normalisation was sooner, by each sensible reading."""
     # By a target of the student's own, which these short trainings need not have reached at all.
     yield False

@@ -911,13 +911,14 @@ else:
     plain_model, history_plain = dnnlab.load_training("cifar10_plain")
 
 # %%
-import matplotlib.pyplot as plt
-
 trainings = {"with batch normalisation": history, "plain": history_plain}
 
 # The lowest validation loss that both trainings got to, rounded up to three decimals.
 target_loss = float(np.ceil(1000 * max(min(one.history["val_loss"]) for one in trainings.values())) / 1000)
 print(f"both trainings got to a validation loss of {target_loss:.3f}")
+
+# %%
+import matplotlib.pyplot as plt
 
 figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
 for what, one in trainings.items():
