@@ -94,6 +94,9 @@ def _what_it_counts(cases: list[_Case], wrong: list[_Case]) -> str:
     stopped = next((case for case in wrong if case.raised), None)
     if stopped:
         return f"`epochs_to_reach` stops with `{stopped.raised}` for a history that does reach the target."
+    for reading, what in _READINGS:
+        if all(case.epoch == reading(case.losses, case.target) for case in cases):
+            return what
     odd = next((case for case in wrong if case.epoch is None), None)
     if odd and odd.answer is None:
         return "`epochs_to_reach` gives None for a history that does reach the target."
@@ -102,9 +105,6 @@ def _what_it_counts(cases: list[_Case], wrong: list[_Case]) -> str:
             f"For a history that reaches the target, `epochs_to_reach` gives something that is "
             f"{describe(odd.answer)}; asked for is the number of an epoch."
         )
-    for reading, what in _READINGS:
-        if all(case.epoch == reading(case.losses, case.target) for case in cases):
-            return what
     return (
         "For some histories, `epochs_to_reach` gives another epoch than the first one whose validation loss "
         "is low enough. Try it by hand on a curve that goes down, up and down again."
@@ -154,7 +154,7 @@ def check_limit_included(found: Any) -> list[Finding]:
         above = [other for other in cases if _slightly_above(other, case)]
         if not above:
             raise Unanswered("`epochs_to_reach` could not be tried out on a loss that equals the target.")
-        if case.raised or case.epoch is None or case.epoch != above[0].epoch:
+        if case.epoch is None or case.epoch != min(above, key=lambda other: other.target).epoch:
             message = (
                 "Where the validation loss of an epoch equals the target, `epochs_to_reach` does not count "
                 "that epoch. A target is reached by whoever gets as low as the target."
@@ -427,9 +427,14 @@ def _kind(metric: str) -> str:
 
 
 def _evaluations_of(evidence: Evidence, curves: Curves) -> list[tuple[float, ...]]:
-    """What `evaluate` gave for the model that was trained to these curves."""
+    """What `evaluate` gave for the model that was trained to these curves, beside what the curves have."""
     models = {fit.model for fit in evidence.fits if _same(fit.history, curves)}
-    return [one.results for one in evidence.evaluations if one.model in models]
+    known = set(curves.get("val_loss", []))
+    return [
+        one.results
+        for one in evidence.evaluations
+        if one.model in models and one.results and one.results[0] not in known
+    ]
 
 
 def _same(one: Curves, other: Curves) -> bool:

@@ -71,7 +71,7 @@ def _concluded(room, source, history, history_plain):
     target = max(min(one.history["val_loss"]) for one in given.values()) + 0.001
     try:
         names = room.rerun(source, **given, target_loss=target, epochs_to_reach=_always_an_epoch(room))
-        return given | {"comparison": names["comparison"]}
+        return {"comparison": names["comparison"]}
     except Exception as error:
         return {"raised": f"{type(error).__name__}: {error}"}
 
