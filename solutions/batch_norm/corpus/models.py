@@ -66,7 +66,8 @@ def raw_pixels(reference, data, folder):
 
 def standardised_features(reference, data, folder):
     """The reference for pictures standardised per feature."""
-    pixels = data.x_train[VALID : VALID + 10_000].reshape(10_000, -1).astype(np.float64)
+    pixels = data.x_train[VALID : VALID + 10_000].astype(np.float64)
+    pixels = pixels.reshape(len(pixels), -1)
     _save_for(pixels.mean(axis=0), pixels.std(axis=0), reference, folder)
 
 
