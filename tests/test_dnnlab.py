@@ -7,6 +7,7 @@ import random
 import socket
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -464,6 +465,36 @@ def test_batches_refuse_what_does_not_fit_together(keras):
         dnnlab.batches(np.zeros(3), np.zeros(2))
     with pytest.raises(ValueError, match="batch_size is 0; a batch has at least one row"):
         dnnlab.batches(np.zeros(3), np.zeros(3), 0)
+
+
+# -------------------------------------------------------------------------------------------------- timing
+
+
+def test_a_timer_adds_the_seconds_of_each_epoch(keras):
+    """Every epoch has its own duration beside its losses, and a saved history keeps them."""
+
+    class Slow(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            time.sleep(0.05)
+
+    model = built(keras)
+    model.compile("nadam", "sparse_categorical_crossentropy")
+    X, y = np.ones((32, 4), np.float32), np.arange(32) % 3
+    history = model.fit(X, y, epochs=3, verbose=0, callbacks=[dnnlab.EpochTimer(), Slow()])
+    dnnlab.save_training(model, history, "net")
+    seconds = dnnlab.load_training("net")[1].history["seconds"]
+
+    assert ["loss", "seconds"] == sorted(history.history)
+    assert 3 == len(seconds) and seconds == history.history["seconds"]
+    assert 0.05 <= min(seconds) and sum(seconds) < 60
+
+
+def test_a_timer_is_a_callback_of_keras(keras):
+    """Two timers are two callbacks of one class."""
+    one, other = dnnlab.EpochTimer(), dnnlab.EpochTimer()
+
+    assert isinstance(one, keras.callbacks.Callback)
+    assert one is not other and type(one) is type(other)
 
 
 # ------------------------------------------------------------------------------------------ saved trainings

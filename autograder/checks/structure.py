@@ -28,6 +28,7 @@ __all__ = [
     "check_input",
     "check_output",
     "graph_of",
+    "hidden_and_output",
     "stack_of",
 ]
 
@@ -139,8 +140,8 @@ def _article(node: Node) -> str:
     return f"{'an' if word[0] in 'aeiou' else 'a'} {word} layer"
 
 
-def _splits_off_output(stack: Stack) -> tuple[tuple[Block, ...], Block | None]:
-    """Hidden blocks and output block. A last block that is like the one before it is a hidden one."""
+def hidden_and_output(stack: Stack) -> tuple[tuple[Block, ...], Block | None]:
+    """Hidden blocks and output block; None where the last block is like the one before it, so hidden too."""
     if len(stack.blocks) >= 2:
         last, before = stack.blocks[-1], stack.blocks[-2]
         if (
@@ -159,7 +160,7 @@ def check_hidden_layers(
 
     between: the kinds of layers, such as "batch_normalization", that may stand between them.
     """
-    hidden, _ = _splits_off_output(stack_of(model))
+    hidden, _ = hidden_and_output(stack_of(model))
     findings = []
     if len(hidden) != count:
         message = (
@@ -195,7 +196,7 @@ def check_hidden_layers(
 
 def check_activations(model: ModelView, function: str) -> list[Finding]:
     """Every hidden layer is followed by that activation, once."""
-    hidden, _ = _splits_off_output(stack_of(model))
+    hidden, _ = hidden_and_output(stack_of(model))
     for number, block in enumerate(hidden, start=1):
         if (
             len(block.activations) == 1
@@ -230,7 +231,7 @@ def check_initialisers(model: ModelView, family: str) -> list[Finding]:
     (He et al. 2015, arXiv:1502.01852, equation 10), sqrt(1 / fan_in) for LeCun, sqrt(2 / (fan_in + fan_out))
     for Glorot; layers too small for that are taken by what they say.
     """
-    hidden, _ = _splits_off_output(stack_of(model))
+    hidden, _ = hidden_and_output(stack_of(model))
     for number, block in enumerate(hidden, start=1):
         if not _starts_from(model, block, family):
             message = (
@@ -263,9 +264,14 @@ def _kernel(model: ModelView, block: Block) -> np.ndarray | None:
     return arrays[0] if arrays and arrays[0].ndim == 2 else None
 
 
-def check_output(model: ModelView, *, units: int, activation: str) -> list[Finding]:
-    """The last layer is dense, with that many units and that activation."""
-    _, output = _splits_off_output(stack_of(model))
+def check_output(
+    model: ModelView, *, units: int, activation: str, between: tuple[str, ...] = ()
+) -> list[Finding]:
+    """The last layer is dense, with that many units and that activation.
+
+    between: the kinds of layers that another check judges, should they stand after it.
+    """
+    _, output = hidden_and_output(stack_of(model))
     if output is None:
         return [
             Finding(
@@ -281,7 +287,13 @@ def check_output(model: ModelView, *, units: int, activation: str) -> list[Findi
                 where=output.dense.name,
             )
         )
-    if output.activation != activation or any(node.kind != "activation" for node in output.after):
+    extra = [node for node in output.after if node.kind not in ("activation", *between)]
+    if extra:
+        message = (
+            f"After the output layer stands {_article(extra[0])} (`{extra[0].name}`). Nothing belongs there."
+        )
+        findings.append(Finding(message=message, where=extra[0].name))
+    if output.activation != activation:
         message = (
             f"The output layer has {output.describe_activation()}: its values are not "
             "probabilities that sum to one."

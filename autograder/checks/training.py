@@ -19,11 +19,14 @@ __all__ = ["check_best_kept", "check_early_stopping", "check_history_belongs"]
 
 LOSS_TOLERANCE = 0.01
 ACCURACY_TOLERANCE = 0.005
-_KERAS_CALLBACKS = {
+_TIMER = "EpochTimer"
+_KNOWN_CALLBACKS = {
     *("BackupAndRestore", "CSVLogger", "EarlyStopping", "LambdaCallback", "LearningRateScheduler"),
     *("ModelCheckpoint", "ProgbarLogger", "ReduceLROnPlateau", "RemoteMonitor", "SwapEMAWeights"),
     *("TensorBoard", "TerminateOnNaN"),
+    _TIMER,
 }
+"""Keras's own, and dnnlab's."""
 History = Mapping[str, list[float]]
 
 
@@ -32,7 +35,7 @@ def _trainings(evidence: Evidence, question: str) -> list[Fit]:
 
     A notebook without checks does not tell when that was: then all calls count. One with some of its checks
     may lack the one that matters, or the training itself: then calls with callbacks count, which a quick
-    search has none of.
+    search has none of but a timer.
     """
     if not any(fit.after for fit in evidence.fits):
         return list(evidence.fits)
@@ -40,7 +43,11 @@ def _trainings(evidence: Evidence, question: str) -> list[Fit]:
     during = [
         fit for fit in evidence.fits if question not in fit.after and (before in fit.after or before == "q0")
     ]
-    return during or [fit for fit in evidence.fits if fit.callbacks]
+    return during or [fit for fit in evidence.fits if any(not _is_timer(one) for one in fit.callbacks)]
+
+
+def _is_timer(callback: Callback) -> bool:
+    return _TIMER in callback.bases
 
 
 def _stoppers(fits: list[Fit]) -> list[Callback]:
@@ -50,7 +57,7 @@ def _stoppers(fits: list[Fit]) -> list[Callback]:
 def _own(fits: list[Fit]) -> list[Callback]:
     """Callbacks of the student's own, which may do anything."""
     return [
-        callback for fit in fits for callback in fit.callbacks if not _KERAS_CALLBACKS & set(callback.bases)
+        callback for fit in fits for callback in fit.callbacks if not _KNOWN_CALLBACKS & set(callback.bases)
     ]
 
 

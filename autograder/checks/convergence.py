@@ -1,0 +1,441 @@
+"""How soon a training gets somewhere, and what a student concludes from two of them.
+
+A function that counts epochs is judged by its answers to curves that a probe gives it. Conclusions are
+judged by what they claim together, by what becomes of them when their histories are replaced, and by the two
+histories of the run. Such a run is a short one: what it leaves open, and what an honest reading of its curves
+supports, is never held against anybody.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from autograder.checks.findings import Finding
+from autograder.evidence import ArrayView, Evidence, HistoryView, Unanswered, describe
+
+__all__ = [
+    "check_agreement",
+    "check_consistency",
+    "check_entries",
+    "check_first_epoch",
+    "check_limit_included",
+    "check_never_reached",
+    "check_ratio_direction",
+]
+
+Curves = Mapping[str, Sequence[float]]
+FLAGS = ("faster_convergence", "better_model", "slower_epochs")
+RATIO = "epoch_time_ratio"
+CLEAR = 1.25
+"""Epochs whose durations differ by a smaller factor may have been told apart by the machine's mood."""
+ROUNDING = 0.05
+"""How far from 1 a ratio may lie that was rounded to one decimal."""
+
+
+# --------------------------------------------------------------------------------- a function that counts
+
+
+@attrs.frozen(kw_only=True)
+class _Case:
+    """One call of a student's function: the validation losses and the target it was given, its answer."""
+
+    losses: tuple[float, ...]
+    target: float
+    answer: Any
+    raised: str
+
+    @property
+    def expected(self) -> int | None:
+        return _first(self.losses, self.target)
+
+    @property
+    def epoch(self) -> int | None:
+        """The answer, where it is the number of an epoch."""
+        answer = self.answer
+        if isinstance(answer, bool) or not isinstance(answer, (int, float)) or answer != answer // 1:
+            return None
+        return int(answer)
+
+
+def _first(losses: Sequence[float], target: float) -> int | None:
+    """The first epoch, from 1, whose loss is at most the target."""
+    return next((epoch for epoch, loss in enumerate(losses, start=1) if loss <= target), None)
+
+
+def _cases(found: Any) -> list[_Case]:
+    """The calls that a probe made. Raises Unanswered where its record is damaged."""
+    cases = []
+    for record in found if isinstance(found, list) else []:
+        given: dict[str, Any] = record if isinstance(record, dict) else {}
+        losses, target = given.get("losses"), given.get("target", "")
+        if isinstance(losses, list) and all(_is_number(value) for value in (*losses, target)):
+            answer, raised = _plain(given.get("answer")), str(given.get("raised") or "")[:300]
+            cases.append(_Case(losses=tuple(losses), target=float(target), answer=answer, raised=raised))
+    reached = [case for case in cases if case.expected is not None]
+    if not reached or len(reached) == len(cases):
+        raise Unanswered("`epochs_to_reach` could not be tried out: what it was given did not come back.")
+    return cases
+
+
+def check_first_epoch(found: Any) -> list[Finding]:
+    """The function gives the first epoch, counted from 1, whose validation loss is below the target."""
+    cases = [case for case in _cases(found) if case.expected is not None and case.target not in case.losses]
+    wrong = [case for case in cases if case.epoch != case.expected]
+    return [Finding(message=_what_it_counts(cases, wrong))] if wrong else []
+
+
+def _what_it_counts(cases: list[_Case], wrong: list[_Case]) -> str:
+    """Say what answers to targets that were reached look like."""
+    stopped = next((case for case in wrong if case.raised), None)
+    if stopped:
+        return f"`epochs_to_reach` stops with `{stopped.raised}` for a history that does reach the target."
+    for reading, what in _READINGS:
+        if all(case.epoch == reading(case.losses, case.target) for case in cases):
+            return what
+    odd = next((case for case in wrong if case.epoch is None), None)
+    if odd and odd.answer is None:
+        return "`epochs_to_reach` gives None for a history that does reach the target."
+    if odd:
+        return (
+            f"For a history that reaches the target, `epochs_to_reach` gives something that is "
+            f"{describe(odd.answer)}; asked for is the number of an epoch."
+        )
+    return (
+        "For some histories, `epochs_to_reach` gives another epoch than the first one whose validation loss "
+        "is low enough. Try it by hand on a curve that goes down, up and down again."
+    )
+
+
+def _last(losses: Sequence[float], target: float) -> int:
+    return max(epoch for epoch, loss in enumerate(losses, start=1) if loss <= target)
+
+
+_READINGS = (
+    (
+        lambda losses, target: (_first(losses, target) or 0) - 1,
+        "`epochs_to_reach` gives one epoch too few each time: Python counts from 0, and epochs are counted "
+        "from 1.",
+    ),
+    (
+        _last,
+        "`epochs_to_reach` gives the last epoch whose validation loss is low enough. How soon a training "
+        "gets there is told by the first.",
+    ),
+    (
+        lambda losses, target: losses.index(min(losses)) + 1,
+        "`epochs_to_reach` gives the epoch of the lowest validation loss, whatever the target is.",
+    ),
+    (
+        lambda losses, target: next(
+            (epoch for epoch, loss in enumerate(losses, start=1) if loss > target), None
+        ),
+        "`epochs_to_reach` gives the first epoch whose validation loss is above the target. A loss is "
+        "reached from above: it should be low.",
+    ),
+    (
+        lambda losses, target: sum(loss <= target for loss in losses),
+        "`epochs_to_reach` gives how many epochs are low enough, not which of them was the first.",
+    ),
+)
+
+
+def check_limit_included(found: Any) -> list[Finding]:
+    """A loss that equals the target has reached it: the answer is that to a target slightly above."""
+    cases = _cases(found)
+    equal = [
+        case for case in cases if case.expected is not None and case.losses[case.expected - 1] == case.target
+    ]
+    for case in equal:
+        above = [other for other in cases if _slightly_above(other, case)]
+        if not above:
+            raise Unanswered("`epochs_to_reach` could not be tried out on a loss that equals the target.")
+        if case.epoch is None or case.epoch != min(above, key=lambda other: other.target).epoch:
+            message = (
+                "Where the validation loss of an epoch equals the target, `epochs_to_reach` does not count "
+                "that epoch. A target is reached by whoever gets as low as the target."
+            )
+            return [Finding(message=message)]
+    return []
+
+
+def _slightly_above(other: _Case, case: _Case) -> bool:
+    return (other.losses, other.expected) == (case.losses, case.expected) and other.target > case.target
+
+
+def check_never_reached(found: Any) -> list[Finding]:
+    """A target that was never reached gives None."""
+    for case in _cases(found):
+        if case.expected is not None or (case.answer is None and not case.raised):
+            continue
+        if case.raised:
+            what = f"stops with `{case.raised}`"
+        elif isinstance(case.answer, (bool, int, float, str)):
+            what = f"gives {case.answer!r:.40}"
+        else:
+            what = f"gives something that is {describe(case.answer)}"
+        message = (
+            f"For a history that never reaches the target, `epochs_to_reach` {what}. Whoever calls it has to "
+            "be able to tell that there is no such epoch: look at the last sentence of the question."
+        )
+        return [Finding(message=message)]
+    return []
+
+
+# ------------------------------------------------------------------------------- conclusions from two runs
+
+
+def check_entries(evidence: Evidence, name: str = "comparison") -> list[Finding]:
+    """The comparison has its four entries: three truth values and a number."""
+    claims = _claims(evidence, name)
+    findings = []
+    for key in (*FLAGS, RATIO):
+        if key not in claims:
+            findings.append(Finding(message=f"`{name}` has no entry `{key}`.", where=name))
+        elif key in FLAGS and not isinstance(claims[key], bool):
+            message = (
+                f"`{name}[{key!r}]` is {describe(claims[key])}; it should be True or False, as a "
+                "comparison gives it."
+            )
+            findings.append(Finding(message=message, where=name))
+        elif key == RATIO and not _is_number(claims[key]):
+            message = f"`{name}[{key!r}]` is {describe(claims[key])}; it should be one number."
+            findings.append(Finding(message=message, where=name))
+    return findings
+
+
+def check_consistency(evidence: Evidence, name: str = "comparison") -> list[Finding]:
+    """The ratio of durations is one, and says the same as the truth value beside it."""
+    claims = _claims(evidence, name)
+    ratio, slower = _number(claims, name), _flag(claims, "slower_epochs", name)
+    if not (math.isfinite(ratio) and ratio > 0):
+        message = f"`{RATIO}` is {ratio:g}: the ratio of two durations is a positive number."
+        return [Finding(message=message, where=name)]
+    if slower != (ratio > 1) and abs(ratio - 1) > ROUNDING:
+        relation = "longer than" if ratio > 1 else "no longer than"
+        message = (
+            f"`{name}` contradicts itself: by `{RATIO}`, an epoch with batch normalisation takes {relation} "
+            f"one of the plain network, and `slower_epochs` is {slower}. Which duration is divided by which?"
+        )
+        return [Finding(message=message, where=name)]
+    pair = _answers_to_given(evidence, name, RATIO), _answers_to_given(evidence, name, "slower_epochs")
+    if pair[0] and pair[1] and pair[0][0] != pair[0][1] and pair[1][0] == pair[1][1]:
+        message = (
+            f"`slower_epochs` is {slower} whatever the two histories say, while `{RATIO}` follows them. "
+            "Compute both from the histories."
+        )
+        return [Finding(message=message, where=name)]
+    return []
+
+
+def check_ratio_direction(evidence: Evidence, name: str = "comparison") -> list[Finding]:
+    """The ratio is that of an epoch with batch normalisation to one without, not the inverse.
+
+    Told by what becomes of it when the histories are others. Where it does not follow them, it is told by the
+    durations of the run; and where it depends on the statistic which network was slower, it cannot be told.
+    """
+    ratio = _number(_claims(evidence, name), name)
+    if not ratio > 0:
+        return []
+    given = _answers_to_given(evidence, name, RATIO)
+    if given and given[0] != given[1]:
+        inverse = given[0] < given[1]
+    else:
+        pair = _histories(evidence)
+        measured = (list(_duration_ratios(*pair)) if pair else []) or [1.0]
+        inverse = (min(measured) > CLEAR and ratio < 1) or (max(measured) < 1 / CLEAR and ratio > 1)
+    if not inverse:
+        return []
+    message = (
+        f"`{RATIO}` is {ratio:.3g}, and the two histories say the opposite: it gets smaller when the epochs "
+        "with batch normalisation take longer. Which of the two durations belongs above the line?"
+    )
+    return [Finding(message=message, where=name)]
+
+
+def check_agreement(evidence: Evidence, name: str = "comparison") -> list[Finding]:
+    """Which network was sooner and which was better is what the two histories say.
+
+    Told by what becomes of a claim when the histories are others. One that does not follow them is refused
+    only where every sensible reading of the run's own histories is against it.
+    """
+    claims, pair, ran = _claims(evidence, name), _histories(evidence), name in evidence.names
+    findings = []
+    for key, readings in (("faster_convergence", _readings_of_faster), ("better_model", _readings_of_better)):
+        claim, given = _flag(claims, key, name), _answers_to_given(evidence, name, key)
+        if given and given[0] != given[1]:
+            refused = not given[0]
+        else:
+            refused = pair is not None and ran and claim not in set(readings(evidence, *pair))
+        if refused:
+            message = (
+                f"`{key}` is {claim}, and the two histories say the opposite. Is it computed from them when "
+                "the notebook runs? And a loss is good when it is low, an accuracy when it is high."
+            )
+            findings.append(Finding(message=message, where=name))
+    return findings
+
+
+def _claims(evidence: Evidence, name: str) -> dict[Any, Any]:
+    """What the comparison says, in the run or else of given histories. Raises Unanswered where it is none."""
+    answers = _given(evidence, name)
+    found = answers[0] if answers and name not in evidence.names else evidence.value(name)
+    if not isinstance(found, dict):
+        raise Unanswered(f"`{name}` is {describe(found)}; it should be a dictionary.")
+    return {key: _plain(value) for key, value in found.items()}
+
+
+def _given(evidence: Evidence, name: str) -> tuple[Any, Any] | None:
+    """The comparison of two pairs of given histories, where a probe could run its code on both.
+
+    In the first pair the network with batch normalisation is the quicker, better and slower to train; in the
+    second pair the plain one is.
+    """
+    found = evidence.probes.get(f"{name}_of_given_histories")
+    answers = [one.get(name) for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    return (answers[0], answers[1]) if len(answers) == 2 and None not in answers else None
+
+
+def _answers_to_given(evidence: Evidence, name: str, key: str) -> tuple[Any, Any] | None:
+    """One entry of the comparison of each pair of given histories, if both are of the right kind."""
+    answers = [one.get(key) for one in _given(evidence, name) or () if isinstance(one, dict)]
+    kind = isinstance if key in FLAGS else (lambda value, _: _is_number(value))
+    plain = [_plain(answer) for answer in answers]
+    return (plain[0], plain[1]) if len(plain) == 2 and all(kind(value, bool) for value in plain) else None
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy array of no axes as the number that it holds."""
+    if isinstance(value, ArrayView) and value.shape == () and value.data is not None:
+        return value.data.item()
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _number(claims: Mapping[Any, Any], name: str) -> float:
+    value = claims.get(RATIO, "")
+    if not _is_number(value):
+        raise Unanswered(f"`{name}` has no number under `{RATIO}`.")
+    return float(value)
+
+
+def _flag(claims: Mapping[Any, Any], key: str, name: str) -> bool:
+    value = claims.get(key)
+    if not isinstance(value, bool):
+        raise Unanswered(f"`{name}` has neither True nor False under `{key}`.")
+    return value
+
+
+def _histories(evidence: Evidence) -> tuple[Curves, Curves] | None:
+    """The curves with and without batch normalisation, where the run has both."""
+    found = [evidence.names.get(name) for name in ("history", "history_plain")]
+    curves = [history.history for history in found if isinstance(history, HistoryView)]
+    return (curves[0], curves[1]) if len(curves) == 2 else None
+
+
+def _duration_ratios(normalised: Curves, plain: Curves) -> Iterator[float]:
+    """How much longer an epoch with batch normalisation took, by each way to sum up several epochs."""
+    one, other = (np.asarray(curves.get("seconds", []), float) for curves in (normalised, plain))
+    if len(one) and len(other) and np.all(np.concatenate([one, other]) > 0):
+        for summed_up in (np.mean, np.median, np.min, np.max, _newest, _oldest):
+            yield float(summed_up(one) / summed_up(other))
+
+
+def _newest(values: np.ndarray) -> float:
+    return float(values[-1])
+
+
+def _oldest(values: np.ndarray) -> float:
+    return float(values[0])
+
+
+def _readings_of_faster(evidence: Evidence, normalised: Curves, plain: Curves) -> Iterator[bool]:
+    """Whether batch normalisation was sooner, by each sensible reading."""
+    # By a target of the student's own, which these short trainings need not have reached at all.
+    yield False
+    pairs = list(_comparable(normalised, plain, training=True))
+    if not pairs:
+        yield True
+    for one, other in pairs:
+        for target in (min(other), max(min(one), min(other))):
+            mine, its = (_first(curve, target) or math.inf for curve in (one, other))
+            yield from (True, False) if mine == its else (mine < its,)
+        yield one.index(min(one)) < other.index(min(other))
+        yield one[0] < other[0]
+
+
+def _readings_of_better(evidence: Evidence, normalised: Curves, plain: Curves) -> Iterator[bool]:
+    """Whether the network with batch normalisation is the better one, by each sensible reading."""
+    pairs = list(_comparable(normalised, plain, training=False))
+    if not pairs:
+        yield from (True, False)
+    for one, other in pairs:
+        yield from _below(min(one), min(other))
+        yield from _below(one[-1], other[-1])
+    yield from _at_the_best_loss(normalised, plain)
+    results = [_evaluations_of(evidence, curves) for curves in (normalised, plain)]
+    for mine in results[0]:
+        for its in results[1]:
+            for place, (value, against) in enumerate(zip(mine, its, strict=False)):
+                yield from _below(value, against) if place == 0 else _below(-value, -against)
+
+
+def _below(one: float, other: float) -> tuple[bool, ...]:
+    return (True, False) if one == other else (one < other,)
+
+
+def _at_the_best_loss(normalised: Curves, plain: Curves) -> Iterator[bool]:
+    """By the accuracy at the lowest loss, which is what early stopping keeps."""
+    kept = []
+    for curves in (normalised, plain):
+        losses = list(curves.get("val_loss", []))
+        accuracies = next((list(curves[key]) for key in curves if _kind(key) == "val accuracy"), [])
+        if not losses or len(losses) != len(accuracies):
+            return
+        kept.append(-accuracies[losses.index(min(losses))])
+    yield from _below(kept[0], kept[1])
+
+
+def _comparable(
+    normalised: Curves, plain: Curves, *, training: bool
+) -> Iterator[tuple[list[float], list[float]]]:
+    """The curves that both histories have, the accuracies turned round: lower is better in all of them."""
+    kinds = {_kind(key): curve for key, curve in plain.items()}
+    for key, curve in normalised.items():
+        kind = _kind(key)
+        other = kinds.get(kind, [])
+        if not kind or not curve or not other or not (training or kind.startswith("val ")):
+            continue
+        sign = -1.0 if kind.endswith("accuracy") else 1.0
+        pair = [sign * value for value in curve], [sign * value for value in other]
+        if all(math.isfinite(value) for value in (*pair[0], *pair[1])):
+            yield pair
+
+
+def _kind(metric: str) -> str:
+    """What a curve shows, whatever it is called: "val loss", "accuracy"; empty for what is neither."""
+    ahead = "val " if metric.startswith("val_") else ""
+    name = metric.removeprefix("val_")
+    return ahead + "loss" if name == "loss" else ahead + "accuracy" if "acc" in name else ""
+
+
+def _evaluations_of(evidence: Evidence, curves: Curves) -> list[tuple[float, ...]]:
+    """What `evaluate` gave for the model that was trained to these curves, beside what the curves have."""
+    models = {fit.model for fit in evidence.fits if _same(fit.history, curves)}
+    known = set(curves.get("val_loss", []))
+    return [
+        one.results
+        for one in evidence.evaluations
+        if one.model in models and one.results and one.results[0] not in known
+    ]
+
+
+def _same(one: Curves, other: Curves) -> bool:
+    return bool(one) and list(one.get("loss", [])) == list(other.get("loss", []))

@@ -1,0 +1,129 @@
+"""Probes of `batch_norm`: they try out what a student wrote, and hold no expected value.
+
+A probe is a function of the `room`, which gives the student's names (`room.defined`) and turns what was
+found into evidence (`room.model`, `room.value`).
+"""
+
+import ast
+
+import keras
+
+BUMPY = [2.125, 1.75, 1.875, 1.5, 1.625, 1.375, 1.4375, 1.25, 1.5625]
+QUICKER = [1.75, 1.5, 1.375, 1.25, 1.3125]
+SLOWER = [2.125, 2.0, 1.875, 1.75, 1.6875, 1.625, 1.5625, 1.5, 1.5625, 1.625]
+FALLING = [1.875, 1.625, 1.375, 1.125]
+TARGETS = [
+    (BUMPY, [2.25, 1.875, 1.9375, 1.6875, 1.5, 1.5078125, 1.40625, 1.375, 1.3828125, 1.25, 1.3125, 1.125]),
+    (FALLING, [2.0, 1.875, 1.9375, 1.625, 1.75, 1.5, 1.125, 1.1875, 1.0]),
+]
+
+
+def build_bn_dnn(room):
+    """The model that `build_bn_dnn()` returns, fresh from its initialisers."""
+    return room.model(room.defined("build_bn_dnn")(), input_shape=(32, 32, 3))
+
+
+def epochs_to_targets(room):
+    """What `epochs_to_reach` says of two curves, for targets that are reached soon, late, just and never."""
+    count = room.defined("epochs_to_reach")
+    return [_answer(count, losses, target) for losses, targets in TARGETS for target in targets]
+
+
+def _answer(count, losses, target):
+    found = {"losses": list(losses), "target": target}
+    try:
+        found["answer"] = count(_history(losses), target)
+    except Exception as error:
+        found["raised"] = f"{type(error).__name__}: {error}"
+    return found
+
+
+def _history(losses):
+    """A history as `fit` returns it, with equal losses for training and validation."""
+    history = keras.callbacks.History()
+    accuracies = [0.25 + epoch / 32 for epoch in range(len(losses))]
+    history.history = {
+        "accuracy": accuracies,
+        "loss": list(losses),
+        "val_accuracy": list(accuracies),
+        "val_loss": list(losses),
+    }
+    history.epoch = list(range(len(losses)))
+    history.params = {"verbose": 0, "epochs": len(losses), "steps": 1}
+    return history
+
+
+def comparison_of_given_histories(room):
+    """What the code behind `comparison` makes of two pairs of given histories, where it can be run on them.
+
+    Trainings of two epochs leave much open: one may never get to the other's best, and the clock is moody.
+    Given histories leave nothing open. In the first pair `history` is the quicker, the better and the one
+    with the longer epochs, in the second pair it is `history_plain`.
+    """
+    room.defined("history_plain")
+    source = _conclusions(room.defined("In"))
+    quicker, slower = _timed(QUICKER, 2.5), _timed(SLOWER, 1.25)
+    return [_concluded(room, source, *pair) for pair in ((quicker, slower), (slower, quicker))]
+
+
+def _concluded(room, source, history, history_plain):
+    given = {"history": history, "history_plain": history_plain}
+    target = max(min(one.history["val_loss"]) for one in given.values()) + 0.001
+    try:
+        names = room.rerun(source, **given, target_loss=target, epochs_to_reach=_always_an_epoch(room))
+        return {"comparison": names["comparison"]}
+    except Exception as error:
+        return {"raised": f"{type(error).__name__}: {error}"}
+
+
+def _timed(losses, seconds):
+    history = _history(losses)
+    accuracies = [0.9 - loss / 4 for loss in losses]
+    history.history |= {"accuracy": accuracies, "val_accuracy": list(accuracies)}
+    history.history["seconds"] = [4 * seconds, *(seconds for _ in losses[1:])]
+    return history
+
+
+def _always_an_epoch(room):
+    """The student's own function; where it finds no epoch, the number of all epochs.
+
+    It is judged elsewhere: what it gets wrong should not count a second time.
+    """
+
+    def count(history, target_loss):
+        try:
+            found = room.defined("epochs_to_reach")(history, target_loss)
+        except Exception:
+            found = None
+        return len(history.history["val_loss"]) if found is None else found
+
+    return count
+
+
+def _conclusions(cells):
+    """The source of all cells that draw conclusions: by `comparison` or by both histories, without training.
+
+    Raises LookupError where both histories are not among the names that these cells use.
+    """
+    chosen, used = [], set()
+    for source in cells:
+        names, stored = _names(source)
+        concludes = "comparison" in names or {"history", "history_plain"} <= names
+        if concludes and "fit" not in names and not {"history", "history_plain"} & stored:
+            chosen.append(source)
+            used |= names
+    if not {"history", "history_plain", "comparison"} <= used:
+        raise LookupError("no cell defines comparison by history and history_plain")
+    return "\n".join(chosen)
+
+
+def _names(source):
+    """The names and methods that a cell uses, and the names that it defines."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except SyntaxError:
+        return set(), set()
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    called = {node.attr for node in nodes if isinstance(node, ast.Attribute)} & {"fit"}
+    stored = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    return names | called, stored
