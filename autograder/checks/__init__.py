@@ -4,7 +4,18 @@ A hidden test reads `require(structure.check_input(evidence_of(env, LAB).probe_m
 Names are the field's; each check's first docstring line is what the rubric says.
 """
 
-from autograder.checks import accuracy, compiling, preparation, search, splits, structure, training
+from autograder.checks import (
+    accuracy,
+    compiling,
+    fitting,
+    one_cycle,
+    preparation,
+    range_test,
+    search,
+    splits,
+    structure,
+    training,
+)
 from autograder.checks.findings import CheckFailed, Finding, require
 from autograder.checks.sources import evidence_of
 
@@ -14,7 +25,10 @@ __all__ = [
     "accuracy",
     "compiling",
     "evidence_of",
+    "fitting",
+    "one_cycle",
     "preparation",
+    "range_test",
     "require",
     "search",
     "splits",

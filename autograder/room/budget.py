@@ -31,7 +31,7 @@ FIRST_CALLS, FIRST_STEPS = 1, 2
 MANY_CALLS = 2
 """After so many calls of `fit`, one epoch has to do."""
 PROBE_EPOCHS, PROBE_STEPS = 5, 200
-"""A training that a probe asks for takes so many epochs at most; all trainings of one probe, so many steps."""
+"""What a probe asks to train takes so many epochs at most, and so many steps in all."""
 MAX_RECORDS = 200
 BATCH_ROWS = 512
 VALIDATION_ROWS = FIRST_STEPS * BATCH_ROWS
