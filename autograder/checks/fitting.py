@@ -6,6 +6,8 @@ says what it can.
 
 from __future__ import annotations
 
+import math
+
 from autograder.checks.findings import Finding
 from autograder.checks.training import KERAS_CALLBACKS, trainings_of
 from autograder.evidence import Callback, Evidence, Fit
@@ -16,10 +18,27 @@ DEFAULT_BATCH = 32
 """The batch size of `fit` for arrays where none is given."""
 
 
+def _trainings(evidence: Evidence, question: str) -> list[Fit]:
+    """The calls of `fit` that train a network of the question.
+
+    A call that feeds anything but pictures tries something out, and so does a single epoch: that is how
+    learning rates are looked for.
+    """
+    fits = [fit for fit in trainings_of(evidence, question) if _is_fed_pictures(fit, evidence)]
+    return [fit for fit in fits if sum(other.epochs for other in fits if other.model == fit.model) > 1]
+
+
+def _is_fed_pictures(fit: Fit, evidence: Evidence) -> bool:
+    """Whether a training is fed rows of the size of this data set's pictures, as far as it can be told."""
+    if fit.training is None or fit.training.inputs is None:
+        return True
+    size = math.prod(evidence.data.x_train.shape[1:])
+    return math.prod(fit.training.inputs.shape[1:]) == size
+
+
 def _longest(evidence: Evidence, question: str) -> Fit | None:
-    """The training that a question is about: of those made for it, the last of the longest."""
-    fits = trainings_of(evidence, question)
-    return max(reversed(fits), key=lambda fit: fit.epochs, default=None)
+    """The last of the longest trainings of a question."""
+    return max(reversed(_trainings(evidence, question)), key=lambda fit: fit.epochs, default=None)
 
 
 def _epochs_of_history(evidence: Evidence, name: str) -> int:
@@ -63,7 +82,7 @@ def _is_own(callback: Callback) -> bool:
 
 def check_epochs(evidence: Evidence, name: str, epochs: int, *, question: str) -> list[Finding]:
     """The training is as many epochs long as asked for, in one call of `fit` or in several."""
-    fits = trainings_of(evidence, question)
+    fits = _trainings(evidence, question)
     if not fits:
         found = _epochs_of_history(evidence, name)
         return _wrong_epochs(found) if found and found != epochs else _nothing_to_see(evidence, name)

@@ -89,7 +89,8 @@ def run_of(evidence: Evidence, probe: str, *, batches: int, lowest: float, highe
 def _described(found: Any) -> str:
     if isinstance(found, list):
         return f"{len(found)} things"
-    return describe(found)
+    text = describe(found)
+    return f"something {text}" if text.startswith("of type") else text
 
 
 def _series(found: Any) -> Floats | None:

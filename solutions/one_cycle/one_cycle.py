@@ -282,6 +282,7 @@ def test_find_learning_rate_returns_two_lists(env):
         return
     found = env["find_learning_rate"](*env["small_problem"]())
     assert found is not None, "find_learning_rate returns None: does it end with a return?"
+    assert hasattr(found, "__len__"), "find_learning_rate returns one thing; asked for are rates, losses"
     assert len(found) == 2, f"find_learning_rate returns {len(found)} things; asked for are rates, losses"
     rates, losses = found
     assert len(rates) == len(losses), f"there are {len(rates)} rates and {len(losses)} losses"
@@ -603,7 +604,7 @@ def test_one_update_for_each_batch(env):
 hidden: true
 points: 10
 success_message: The rate goes up to its peak and down again in two straight lines.
-failure_message: Look at the first two lines of the cycle: where each begins, where it ends, and how high.
+failure_message: Look at the first two lines of the cycle, at where each begins and ends, and how high.
 """  # END TEST CONFIG
 
 
@@ -620,7 +621,7 @@ def test_up_and_down(env):
 hidden: true
 points: 6
 success_message: The last stretch falls to last_rate.
-failure_message: Look at the last stretch: it should fall from start_rate to last_rate, batch by batch.
+failure_message: The last stretch should fall from start_rate to last_rate, batch by batch.
 """  # END TEST CONFIG
 
 
