@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from autograder.evidence import Environment, Evidence
+from autograder.evidence import Environment, Evidence, Unanswered
 
-__all__ = ["evidence_of"]
+__all__ = ["evidence_of", "tried_out"]
 
 
 def evidence_of(env: Mapping[str, Any], lab: str) -> Evidence:
@@ -21,3 +21,11 @@ def evidence_of(env: Mapping[str, Any], lab: str) -> Evidence:
     from autograder.live import evidence_of_notebook
 
     return evidence_of_notebook(env, lab)
+
+
+def tried_out(evidence: Evidence, probe: str, *, name: str) -> Any:
+    """What a probe found that tries out the student's `name`. Raises Unanswered, which says that name."""
+    try:
+        return evidence.probe(probe)
+    except Unanswered as problem:
+        raise Unanswered(str(problem).replace(f"`{probe}`", f"`{name}`")) from problem

@@ -15,12 +15,18 @@ from autograder.checks.findings import Finding
 from autograder.checks.splits import as_asked
 from autograder.evidence import Callback, Evidence, Fit, Unanswered
 
-__all__ = ["check_best_kept", "check_early_stopping", "check_history_belongs"]
+__all__ = [
+    "KNOWN_CALLBACKS",
+    "check_best_kept",
+    "check_early_stopping",
+    "check_history_belongs",
+    "trainings_of",
+]
 
 LOSS_TOLERANCE = 0.01
 ACCURACY_TOLERANCE = 0.005
 _TIMER = "EpochTimer"
-_KNOWN_CALLBACKS = {
+KNOWN_CALLBACKS = {
     *("BackupAndRestore", "CSVLogger", "EarlyStopping", "LambdaCallback", "LearningRateScheduler"),
     *("ModelCheckpoint", "ProgbarLogger", "ReduceLROnPlateau", "RemoteMonitor", "SwapEMAWeights"),
     *("TensorBoard", "TerminateOnNaN"),
@@ -30,7 +36,7 @@ _KNOWN_CALLBACKS = {
 History = Mapping[str, list[float]]
 
 
-def _trainings(evidence: Evidence, question: str) -> list[Fit]:
+def trainings_of(evidence: Evidence, question: str) -> list[Fit]:
     """The calls of `fit` of the question: those between the checks of the question before it and its own.
 
     A notebook without checks does not tell when that was: then all calls count. One with some of its checks
@@ -57,13 +63,13 @@ def _stoppers(fits: list[Fit]) -> list[Callback]:
 def _own(fits: list[Fit]) -> list[Callback]:
     """Callbacks of the student's own, which may do anything."""
     return [
-        callback for fit in fits for callback in fit.callbacks if not _KNOWN_CALLBACKS & set(callback.bases)
+        callback for fit in fits for callback in fit.callbacks if not KNOWN_CALLBACKS & set(callback.bases)
     ]
 
 
 def check_early_stopping(evidence: Evidence, name: str, *, monitor: str, question: str) -> list[Finding]:
     """Training stops early on that quantity, with a patience."""
-    fits = _trainings(evidence, question)
+    fits = trainings_of(evidence, question)
     stoppers = _stoppers(fits)
     history = evidence.saved_history(name)
     if not stoppers and (not fits or _own(fits)):
@@ -116,7 +122,7 @@ def _went_past_its_best(history: History, monitor: str) -> bool:
 
 def check_best_kept(evidence: Evidence, name: str, *, question: str) -> list[Finding]:
     """The weights of the best epoch are kept, not those of the last."""
-    fits = _trainings(evidence, question)
+    fits = trainings_of(evidence, question)
     if (
         fits
         and not _own(fits)

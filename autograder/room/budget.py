@@ -3,14 +3,18 @@
 Grading never retrains. `fit` is capped to a few batches and epochs and runs eagerly (building the graph
 of a 20-layer network costs more than these steps take), so callbacks, schedules and shapes are exercised
 within seconds. `evaluate` is recorded as well, as a student may measure a validation loss with it.
+
+A probe that asks a student's function to train hands it little data of its own, and has to see every step of
+it: there `fit` is cut much later, and nothing is recorded.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -26,8 +30,11 @@ FIRST_CALLS, FIRST_STEPS = 1, 2
 """The first calls of `fit` take so many steps an epoch; later ones one: a search calls it many times over."""
 MANY_CALLS = 2
 """After so many calls of `fit`, one epoch has to do."""
+PROBE_EPOCHS, PROBE_STEPS = 5, 200
+"""What a probe asks to train takes so many epochs at most, and so many steps in all."""
 MAX_RECORDS = 200
 BATCH_ROWS = 512
+VALIDATION_ROWS = FIRST_STEPS * BATCH_ROWS
 SAMPLE = 32
 
 
@@ -44,6 +51,20 @@ class Budget:
         self.evaluations: list[dict[str, Any]] = []
         self._models: list[Any] = []
         self._calls = 0
+        self._probe_steps: int | None = None
+        """While a probe runs: the steps that it has left."""
+
+    @contextlib.contextmanager
+    def probing(self) -> Iterator[None]:
+        """Within the block, trainings are those of a probe: cut much later, run as compiled, not recorded.
+
+        A function that ignores what it is given and trains on the whole data set stays bounded, too.
+        """
+        self._probe_steps = PROBE_STEPS
+        try:
+            yield
+        finally:
+            self._probe_steps = None
 
     def install(self) -> None:
         """Put the budget into `keras.Model` for this process."""
@@ -58,6 +79,9 @@ class Budget:
             call = signature.bind(*args, **kwargs)
             call.apply_defaults()
             model, settings = call.arguments.pop("self"), dict(call.arguments)
+            if self._probe_steps is not None:
+                self._shrink_for_probe(settings)
+                return fit(model, **settings)
             record = self._record_fit(model, settings)
             eager = model.run_eagerly
             self._shrink(settings)
@@ -79,7 +103,7 @@ class Budget:
         @functools.wraps(evaluate)
         def recorded(model: Any, *args: Any, **kwargs: Any) -> Any:
             result = evaluate(model, *args, **kwargs)
-            if len(self.evaluations) < MAX_RECORDS:
+            if self._probe_steps is None and len(self.evaluations) < MAX_RECORDS:
                 compiled = describe_compilation(model) or {}
                 self.evaluations.append(
                     {
@@ -114,6 +138,8 @@ class Budget:
         if len(self.fits) >= MAX_RECORDS:
             return record
         record["training"] = self._data(settings["x"], settings["y"])
+        if record["batch_size"] is None:
+            record["batch_size"] = record["training"].get("batch")
         validation = settings["validation_data"]
         if validation is not None:
             pair = validation if isinstance(validation, (list, tuple)) else (validation, None)
@@ -132,6 +158,7 @@ class Budget:
                 return {
                     "source": "dataset",
                     "rows": None,
+                    "batch": len(inputs) if hasattr(inputs, "shape") else None,
                     "inputs": self._rows(inputs, slice(SAMPLE)),
                     "labels": self._rows(labels, slice(SAMPLE)),
                 }
@@ -159,29 +186,54 @@ class Budget:
     def _shrink(self, settings: dict[str, Any]) -> None:
         epochs = EPOCHS if self._calls <= MANY_CALLS else 1
         steps = FIRST_STEPS if self._calls <= FIRST_CALLS else 1
-        first = settings["initial_epoch"] or 0
-        settings["epochs"] = min(settings["epochs"], first + epochs)
-        batch = min(settings["batch_size"] or 32, BATCH_ROWS)
-        rows = steps * batch
-        if settings["validation_split"] and hasattr(settings["x"], "shape"):
-            _split_validation(settings)
-        if hasattr(settings["x"], "element_spec"):
-            settings["x"] = settings["x"].take(steps)
-        elif hasattr(settings["x"], "shape") or isinstance(settings["x"], (list, tuple, dict)):
-            for name in ("x", "y", "sample_weight"):
-                settings[name] = _first(settings[name], rows)
-        else:
-            settings["steps_per_epoch"] = min(settings["steps_per_epoch"] or steps, steps)
-        if settings["steps_per_epoch"]:
-            settings["steps_per_epoch"] = min(settings["steps_per_epoch"], steps)
-        validation = settings["validation_data"]
-        if hasattr(validation, "element_spec"):
-            settings["validation_data"] = validation.take(1)
-        elif isinstance(validation, (list, tuple)):
-            settings["validation_data"] = tuple(_first(part, rows) for part in validation)
-            settings["validation_batch_size"] = rows
-        if settings["validation_steps"]:
-            settings["validation_steps"] = 1
+        _cut(settings, epochs=epochs, steps=steps)
+
+    def _shrink_for_probe(self, settings: dict[str, Any]) -> None:
+        left = self._probe_steps or 0
+        epochs = max(1, min(settings["epochs"] - (settings["initial_epoch"] or 0), PROBE_EPOCHS, left))
+        steps = min(max(1, left // epochs), _steps(settings))
+        _cut(settings, epochs=epochs, steps=steps)
+        self._probe_steps = max(0, left - epochs * steps)
+
+
+def _cut(settings: dict[str, Any], *, epochs: int, steps: int) -> None:
+    """Cut the arguments of `fit` down to so many epochs of so many steps."""
+    first = settings["initial_epoch"] or 0
+    settings["epochs"] = min(settings["epochs"], first + epochs)
+    batch = min(settings["batch_size"] or 32, BATCH_ROWS)
+    rows = steps * batch
+    if settings["validation_split"] and hasattr(settings["x"], "shape"):
+        _split_validation(settings)
+    if hasattr(settings["x"], "element_spec"):
+        settings["x"] = settings["x"].take(steps)
+    elif hasattr(settings["x"], "shape") or isinstance(settings["x"], (list, tuple, dict)):
+        for name in ("x", "y", "sample_weight"):
+            settings[name] = _first(settings[name], rows)
+    else:
+        settings["steps_per_epoch"] = min(settings["steps_per_epoch"] or steps, steps)
+    if settings["steps_per_epoch"]:
+        settings["steps_per_epoch"] = min(settings["steps_per_epoch"], steps)
+    validation = settings["validation_data"]
+    if hasattr(validation, "element_spec"):
+        settings["validation_data"] = validation.take(1)
+    elif isinstance(validation, (list, tuple)):
+        held = min(rows, VALIDATION_ROWS)
+        settings["validation_data"] = tuple(_first(part, held) for part in validation)
+        settings["validation_batch_size"] = held
+    if settings["validation_steps"]:
+        settings["validation_steps"] = 1
+
+
+def _steps(settings: dict[str, Any]) -> int:
+    """The steps of one epoch, as far as they can be told; else more than any probe has."""
+    if settings["steps_per_epoch"]:
+        return int(settings["steps_per_epoch"])
+    if hasattr(settings["x"], "element_spec"):
+        batches = int(settings["x"].cardinality())
+        return batches if batches > 0 else PROBE_STEPS
+    if hasattr(settings["x"], "shape"):
+        return max(1, math.ceil(len(settings["x"]) / min(settings["batch_size"] or 32, BATCH_ROWS)))
+    return PROBE_STEPS
 
 
 def _results(result: Any) -> list[Any]:

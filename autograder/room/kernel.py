@@ -78,7 +78,9 @@ class _Room:
         self._write("names", (record, arrays | self.budget.recorder.arrays))
 
     def _write_probe(self, name: str) -> None:
-        self._write(f"probe_{name}", self.collector.probe(self.probes[name]))
+        with self.budget.probing():
+            part = self.collector.probe(self.probes[name])
+        self._write(f"probe_{name}", part)
 
     def _write(self, name: str, part: Part) -> None:
         """Hand a part to the driver."""

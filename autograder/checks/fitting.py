@@ -1,0 +1,117 @@
+"""How a training was set up: whose callbacks, how many epochs, how large the batches.
+
+Read off the call of `fit`; a notebook that loads a saved training has none, and then the submitted history
+says what it can.
+"""
+
+from __future__ import annotations
+
+import math
+
+from autograder.checks.findings import Finding
+from autograder.checks.training import KNOWN_CALLBACKS, trainings_of
+from autograder.evidence import Callback, Evidence, Fit
+
+__all__ = ["check_batch_size", "check_epochs", "check_own_callback"]
+
+DEFAULT_BATCH = 32
+"""The batch size of `fit` for arrays where none is given."""
+
+
+def _trainings(evidence: Evidence, question: str) -> list[Fit]:
+    """The calls of `fit` that train a network of the question.
+
+    A call that feeds anything but pictures tries something out, and so does a single epoch: that is how
+    learning rates are looked for.
+    """
+    fits = [fit for fit in trainings_of(evidence, question) if _is_fed_pictures(fit, evidence)]
+    return [fit for fit in fits if sum(other.epochs for other in fits if other.model == fit.model) > 1]
+
+
+def _is_fed_pictures(fit: Fit, evidence: Evidence) -> bool:
+    """Whether a training is fed rows of the size of this data set's pictures, as far as it can be told."""
+    if fit.training is None or fit.training.inputs is None:
+        return True
+    size = math.prod(evidence.data.x_train.shape[1:])
+    return math.prod(fit.training.inputs.shape[1:]) == size
+
+
+def _longest(evidence: Evidence, question: str) -> Fit | None:
+    """The last of the longest trainings of a question."""
+    return max(reversed(_trainings(evidence, question)), key=lambda fit: fit.epochs, default=None)
+
+
+def _epochs_of_history(evidence: Evidence, name: str) -> int:
+    history = evidence.saved_history(name) or {}
+    return max((len(values) for values in history.values()), default=0)
+
+
+def _nothing_to_see(evidence: Evidence, name: str) -> list[Finding]:
+    """What to say where the notebook trains nothing: the history may tell of a training all the same."""
+    if _epochs_of_history(evidence, name):
+        return []
+    return [
+        Finding(
+            message="Your notebook shows no training when it is run from top to bottom, and no submitted "
+            "history tells of one."
+        )
+    ]
+
+
+def check_own_callback(evidence: Evidence, name: str, *, question: str) -> list[Finding]:
+    """The training has a callback of the student's own class."""
+    fit = _longest(evidence, question)
+    if fit is None:
+        return _nothing_to_see(evidence, name)
+    if any(_is_own(callback) for callback in fit.callbacks):
+        return []
+    if not fit.callbacks:
+        return [Finding(message="The training has no callbacks, so its learning rate stays what it was.")]
+    given = ", ".join(dict.fromkeys(callback.type for callback in fit.callbacks))
+    return [
+        Finding(
+            message=f"Among the callbacks of the training ({given}) there is no class of your own. Those of "
+            "Keras do not follow the schedule of this lab."
+        )
+    ]
+
+
+def _is_own(callback: Callback) -> bool:
+    return "Callback" in callback.bases and callback.type not in KNOWN_CALLBACKS
+
+
+def check_epochs(evidence: Evidence, name: str, epochs: int, *, question: str) -> list[Finding]:
+    """The training is as many epochs long as asked for, in one call of `fit` or in several."""
+    fits = _trainings(evidence, question)
+    if not fits:
+        found = _epochs_of_history(evidence, name)
+        return _wrong_epochs(found) if found and found != epochs else _nothing_to_see(evidence, name)
+    together = {
+        model: sum(fit.epochs for fit in fits if fit.model == model) for model in {f.model for f in fits}
+    }
+    if any(fit.epochs == epochs for fit in fits) or epochs in together.values():
+        return []
+    return _wrong_epochs(max(fit.epochs for fit in fits))
+
+
+def _wrong_epochs(found: int) -> list[Finding]:
+    return [
+        Finding(message=f"The training is {found} epochs long, which is not the number that was asked for.")
+    ]
+
+
+def check_batch_size(evidence: Evidence, name: str, size: int, *, question: str) -> list[Finding]:
+    """The training takes batches of the size asked for, from arrays or from a dataset."""
+    fit = _longest(evidence, question)
+    if fit is None:
+        return _nothing_to_see(evidence, name)
+    arrays = fit.training is not None and fit.training.rows is not None
+    found = DEFAULT_BATCH if fit.batch_size is None and arrays else fit.batch_size
+    if found is None or found == size:
+        return []
+    return [
+        Finding(
+            message=f"The training takes batches of {found} images, which is not the number asked for. The "
+            "scheduler has to know the number of batches, too."
+        )
+    ]

@@ -1,0 +1,111 @@
+"""The fit budget: what it cuts in a notebook and in a probe, and what it writes down."""
+
+import keras
+import numpy as np
+import pytest
+
+from autograder.room import budget as budgets
+from autograder.room.budget import Budget
+
+
+@pytest.fixture
+def budget(monkeypatch):
+    """A budget that is in force for one test."""
+    for name in ("fit", "evaluate"):
+        monkeypatch.setattr(keras.Model, name, getattr(keras.Model, name))
+    budget = Budget()
+    budget.install()
+    return budget
+
+
+@pytest.fixture
+def network():
+    """A small compiled network."""
+    network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation="softmax")])
+    network.compile("sgd", "sparse_categorical_crossentropy")
+    return network
+
+
+class Steps(keras.callbacks.Callback):
+    """Counts the steps of each epoch."""
+
+    def __init__(self):
+        super().__init__()
+        self.taken = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Start counting anew."""
+        self.taken.append(0)
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Count."""
+        self.taken[-1] += 1
+
+
+def rows(count):
+    """Inputs and labels."""
+    return np.ones((count, 3), np.float32), np.zeros(count, np.int64)
+
+
+def batches(count, size):
+    """The same as a dataset."""
+    import tensorflow as tf
+
+    return tf.data.Dataset.from_tensor_slices(rows(count)).batch(size)
+
+
+def trained(network, *args, **settings):
+    """The steps of each epoch that a call of `fit` took."""
+    steps = Steps()
+    network.fit(*args, callbacks=[steps], verbose=0, **settings)
+    return steps.taken
+
+
+def test_a_notebook_trains_for_a_few_steps(budget, network):
+    """In a notebook a training is cut to two epochs of two steps, and what was asked for is written down."""
+    taken = trained(network, *rows(640), batch_size=32, epochs=15)
+
+    assert [2, 2] == taken
+    assert [(15, 32)] == [(fit["epochs"], fit["batch_size"]) for fit in budget.fits]
+
+
+def test_the_batch_size_of_a_dataset(budget, network):
+    """Of a dataset, the rows of its first batch are written down as the batch size."""
+    trained(network, batches(640, 128), epochs=15)
+
+    assert [128] == [fit["batch_size"] for fit in budget.fits]
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_a_probe_sees_a_small_training_whole(budget, network, eager):
+    """A training of a probe's own size is not cut, nor run otherwise than compiled, nor recorded."""
+    network.run_eagerly = eager
+    with budget.probing():
+        found = [trained(network, *rows(640), batch_size=32, epochs=3)]
+        found.append(trained(network, batches(640, 32), epochs=3))
+        network.evaluate(*rows(32), verbose=0)
+
+    assert [[20, 20, 20]] * 2 == found
+    assert eager == network.run_eagerly
+    assert ([], []) == (budget.fits, budget.evaluations)
+
+
+@pytest.mark.parametrize("size", [32, 4_096])
+def test_a_probe_does_not_train_on_everything(budget, network, size):
+    """A function that trains on a whole data set stays bounded, by epochs and steps, over all its calls."""
+    with budget.probing():
+        first = trained(network, *rows(50_000), batch_size=size, epochs=100, validation_data=rows(5_000))
+        second = trained(network, batches(50_000, 32), epochs=100)
+
+    assert budgets.PROBE_EPOCHS == len(first)
+    assert budgets.PROBE_STEPS >= sum(first)
+    assert budgets.PROBE_STEPS + 1 >= sum(first) + sum(second)
+
+
+def test_behind_a_probe_a_notebook_is_cut_again(budget, network):
+    """What follows a probe is cut and recorded like anything else."""
+    with budget.probing():
+        trained(network, *rows(640), batch_size=32)
+
+    assert [2, 2] == trained(network, *rows(640), batch_size=32, epochs=3)
+    assert 1 == len(budget.fits)

@@ -1,0 +1,102 @@
+"""How a training was set up: whose callbacks, how many epochs, how large the batches."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from autograder.checks import fitting
+from autograder.evidence import ArrayView, Callback, Evidence, Fed, Fit, SavedFile
+
+DATA = SimpleNamespace(x_train=np.zeros((1, 32, 32, 3), np.uint8))
+OWN = Callback(type="OneCycleScheduler", bases=("OneCycleScheduler", "Callback", "object"), settings={})
+ASKED = Callback(type="Mine", bases=("Mine", "LearningRateScheduler", "Callback", "object"), settings={})
+KERAS = Callback(
+    type="LearningRateScheduler", bases=("LearningRateScheduler", "Callback", "object"), settings={}
+)
+
+
+def fit(
+    epochs=15, batch_size=128, callbacks=(OWN,), model=1, after=("q1", "q2"), rows=45_000, shape=(32, 32, 3)
+):
+    """A recorded training."""
+    inputs = ArrayView(shape=(32, *shape), dtype=np.dtype("float32"))
+    return Fit(
+        model=model,
+        after=after,
+        compilation=None,
+        epochs=epochs,
+        batch_size=batch_size,
+        validation_split=0.0,
+        callbacks=callbacks,
+        training=Fed(rows=rows, inputs=inputs, labels=None),
+        validation=None,
+        history={},
+        raised="",
+    )
+
+
+def evidence(*fits, history=15):
+    """Evidence of these trainings and of a submitted history of so many epochs."""
+    name = "net.history.json"
+    saved = SavedFile(name=name, problem="", history={"val_loss": [1.0] * history})
+    return Evidence(names={}, probes={}, fits=fits, files={name: saved} if history else {}, dataset=DATA)
+
+
+def said(found):
+    """Whether each check has something to say."""
+    return [
+        bool(fitting.check_own_callback(found, "net", question="q3")),
+        bool(fitting.check_epochs(found, "net", 15, question="q3")),
+        bool(fitting.check_batch_size(found, "net", 128, question="q3")),
+    ]
+
+
+@pytest.mark.parametrize(
+    "fits",
+    [
+        [fit()],
+        [fit(shape=(3072,))],
+        [fit(callbacks=(KERAS, ASKED))],
+        [fit(rows=None)],
+        [fit(rows=None, batch_size=None)],
+        [fit(epochs=1, callbacks=(OWN,)) for _ in range(15)],
+    ],
+)
+def test_an_honest_training_passes(fits):
+    """Arrays or a dataset, flat pictures or not, in one call or in fifteen."""
+    assert [False, False, False] == said(evidence(*fits))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "which"),
+    [
+        (fit(callbacks=()), 0),
+        (fit(callbacks=(KERAS,)), 0),
+        (fit(epochs=10), 1),
+        (fit(batch_size=64), 2),
+        (fit(batch_size=None), 2),
+        (fit(rows=None, batch_size=64), 2),
+    ],
+)
+def test_a_wrong_setting_costs_its_test_only(wrong, which):
+    """No callback of one's own, another length, other batches: each is found once."""
+    assert [number == which for number in range(3)] == said(evidence(wrong))
+
+
+def test_tries_do_not_count():
+    """What tries something out, on other rows or for one epoch, is not taken for the training."""
+    tries = [
+        fit(epochs=1, batch_size=32, callbacks=(), model=0),
+        fit(epochs=30, batch_size=32, callbacks=(), model=2, shape=(8,)),
+    ]
+
+    assert [False, False, False] == said(evidence(*tries, fit()))
+    assert [False, False, False] == said(evidence(*tries))
+
+
+def test_a_loaded_training_is_judged_by_its_history():
+    """Without a training in the notebook the history tells how long it was, and nothing else is asked."""
+    assert [False, False, False] == said(evidence())
+    assert [False, True, False] == said(evidence(history=10))
+    assert [True, True, True] == said(evidence(history=0))
