@@ -236,7 +236,7 @@ def test_standardised_pixels_are_fractions(env):
 hidden: true
 points: 4
 success_message: The three sets hold the right images in the right order, all of them finite.
-failure_message: The scaled sets should hold the images of the unscaled ones, in their order, with finite pixels.
+failure_message: The scaled sets should hold the images of the unscaled ones, in order and finite.
 """  # END TEST CONFIG
 
 
@@ -251,7 +251,7 @@ def test_pictures(env):
 hidden: true
 points: 8
 success_message: Every feature of the training set is standardised with its own statistics.
-failure_message: The features of the training set are not standardised as asked for: which mean, which deviation, of what?
+failure_message: The features of the training set are not standardised as the question asks.
 """  # END TEST CONFIG
 
 
@@ -289,8 +289,8 @@ def test_scaled_alike(env):
 
 # %%
 def describe_features(images):
-    """Mean and standard deviation of each feature, over the images."""
-    flat = images.reshape(len(images), -1)
+    """Mean and standard deviation of every seventh feature, over the images (all of them take memory)."""
+    flat = images.reshape(len(images), -1)[:, ::7]
     return flat.mean(axis=0), flat.std(axis=0)
 
 
@@ -342,8 +342,9 @@ layers. In the first one you would.
 and 0 is not where a silent SELU unit is: mean and variance are both lost, in every layer. (There is an
 *alpha dropout* that keeps them; it has a lab of its own.)
 
-**A trap.** Give the initialiser by its name, or make a new object for each layer. In Keras 3 *one* initialiser
-object handed to twenty layers gives all of them the very same weights.
+**A trap.** Give the initialiser by its name, or make a new object for each layer. In Keras 3 *one*
+initialiser object handed to twenty layers gives all of them the very same weights.
+(That is no mistake in the sense of this question, and not what you want either.)
 """
 
 # %% [raw]
@@ -424,7 +425,7 @@ def test_input(env):
 hidden: true
 points: 6
 success_message: The network has 20 hidden dense layers of 100 units and nothing between them.
-failure_message: Count the hidden dense layers and their units. Nothing but the activation stands between them.
+failure_message: Count the hidden dense layers and their units. Nothing but activations stands between.
 """  # END TEST CONFIG
 
 
@@ -640,7 +641,7 @@ def test_means(env):
 hidden: true
 points: 6
 success_message: The standard deviations are those of the outputs of the layers.
-failure_message: The standard deviations are not those of the outputs of the hidden layers, over all rows and units.
+failure_message: The standard deviations are not those of the outputs of the hidden layers, all units at once.
 """  # END TEST CONFIG
 
 
@@ -677,9 +678,9 @@ prepared = {
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
 for label, images in prepared.items():
     statistics = layer_statistics(fresh, images)
-    for axis, values in zip(axes, statistics.T):
+    for axis, values in zip(axes, statistics.T, strict=True):
         axis.plot(range(1, len(values) + 1), values, marker=".", label=label)
-for axis, title, wanted in zip(axes, ("mean", "standard deviation"), (0, 1)):
+for axis, title, wanted in zip(axes, ("mean", "standard deviation"), (0, 1), strict=True):
     axis.axhline(wanted, color="grey", linewidth=1)
     axis.set(title=f"{title} of the outputs", xlabel="hidden layer")
     axis.grid(alpha=0.3)
@@ -738,7 +739,7 @@ max_epochs = 5 if QUICK else 40
 
 # %%
 if RETRAIN or not dnnlab.is_saved("cifar10_selu"):
-    # Train on the first fit_size images of X_train_scaled (all of them, unless QUICK), for at most max_epochs.
+    # Train on the first fit_size images of X_train_scaled (all, unless QUICK), for at most max_epochs.
     # BEGIN SOLUTION
     dnnlab.set_seed(SEED)
     model = build_selu_dnn()
