@@ -4,7 +4,18 @@ A hidden test reads `require(structure.check_input(evidence_of(env, LAB).probe_m
 Names are the field's; each check's first docstring line is what the rubric says.
 """
 
-from autograder.checks import accuracy, compiling, preparation, search, splits, structure, training
+from autograder.checks import (
+    accuracy,
+    compiling,
+    layer_statistics,
+    preparation,
+    search,
+    self_normalisation,
+    splits,
+    standardisation,
+    structure,
+    training,
+)
 from autograder.checks.findings import CheckFailed, Finding, require
 from autograder.checks.sources import evidence_of
 
@@ -14,10 +25,13 @@ __all__ = [
     "accuracy",
     "compiling",
     "evidence_of",
+    "layer_statistics",
     "preparation",
     "require",
     "search",
+    "self_normalisation",
     "splits",
+    "standardisation",
     "structure",
     "training",
 ]

@@ -504,7 +504,7 @@ def test_signal_after_the_first_layer(env):
 """ # BEGIN TEST CONFIG
 hidden: true
 points: 4
-success_message: The signal keeps its size through all layers: the network normalises itself.
+success_message: The signal keeps its size through all layers, so that the network normalises itself.
 failure_message: In a fresh network the signal does not keep its size up to the last hidden layer.
 """  # END TEST CONFIG
 
