@@ -202,7 +202,9 @@ def test_odd_arrays(data, sets, check, array):
     """Whatever shape or values an array has, something is found or cannot be answered; nothing breaks."""
     view = ArrayView(shape=array.shape, dtype=array.dtype, data=array)
     task = Task(name=MODEL, images="X_{}_scaled", standardised=True)
-    evidence = Evidence(names=dict.fromkeys(NAMES.values(), view), probes={}, dataset=data, tasks={MODEL: task})
+    evidence = Evidence(
+        names=dict.fromkeys(NAMES.values(), view), probes={}, dataset=data, tasks={MODEL: task}
+    )
 
     with np.errstate(all="ignore"):
         assert getattr(standardisation, check)(evidence, MODEL)

@@ -550,7 +550,7 @@ model takes. The function works for any network of this form, whatever the numbe
 leaves the model as it was.
 
 **How to get at the layers?** `model.layers` lists them, and a layer of a built model has an `output`. From
-those, `keras.Model(model.inputs, [layer.output, ...])` makes a model that shares all weights with yours
+those, `keras.Model(model.input, [layer.output, ...])` makes a model that shares all weights with yours
 and answers with the output of every layer that you name. Or feed `X` through the layers yourself, one
 after the other.
 
@@ -570,7 +570,7 @@ def layer_statistics(model, X):
     """Return mean and standard deviation of each hidden layer's output, as an array (n_hidden, 2)."""
     # BEGIN SOLUTION
     dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
-    tapped = keras.Model(model.inputs, [layer.output for layer in dense[:-1]])
+    tapped = keras.Model(model.input, [layer.output for layer in dense[:-1]])
     outputs = [np.asarray(output) for output in tapped(X)]
     return np.array([[output.mean(), output.std()] for output in outputs])
     # END SOLUTION
