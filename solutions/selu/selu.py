@@ -550,8 +550,8 @@ model takes. The function works for any network of this form, whatever the numbe
 leaves the model as it was.
 
 **How to get at the layers?** `model.layers` lists them, and a layer of a built model has an `output`. From
-those, `keras.Model(model.input, [layer.output, ...])` makes a model that shares all weights with yours
-and answers with the output of every layer that you name. Or feed `X` through the layers yourself, one
+those, `keras.Model(model.inputs, [layer.output, ...])` makes a model that shares all weights with yours
+and answers with the output of every layer that you name. (As `model.inputs` is a list, call it on `[X]`.) Or feed `X` through the layers yourself, one
 after the other.
 
 **Why look at numbers at all, if there is a proof?** Because the proof speaks of infinitely wide layers and
@@ -570,8 +570,8 @@ def layer_statistics(model, X):
     """Return mean and standard deviation of each hidden layer's output, as an array (n_hidden, 2)."""
     # BEGIN SOLUTION
     dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
-    tapped = keras.Model(model.input, [layer.output for layer in dense[:-1]])
-    outputs = [np.asarray(output) for output in tapped(X)]
+    tapped = keras.Model(model.inputs, [layer.output for layer in dense[:-1]])
+    outputs = [np.asarray(output) for output in tapped([X])]
     return np.array([[output.mean(), output.std()] for output in outputs])
     # END SOLUTION
 
