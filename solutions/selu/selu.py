@@ -551,8 +551,8 @@ leaves the model as it was.
 
 **How to get at the layers?** `model.layers` lists them, and a layer of a built model has an `output`. From
 those, `keras.Model(model.inputs, [layer.output, ...])` makes a model that shares all weights with yours
-and answers with the output of every layer that you name. (As `model.inputs` is a list, call it on `[X]`.) Or feed `X` through the layers yourself, one
-after the other.
+and answers with the output of every layer that you name; as `model.inputs` is a list, call it on `[X]`.
+Or feed `X` through the layers yourself, one after the other.
 
 **Why look at numbers at all, if there is a proof?** Because the proof speaks of infinitely wide layers and
 independent inputs. Yours have 100 units, and neighbouring pixels are anything but independent. Whether
