@@ -25,7 +25,9 @@ from autograder.errors import LabProblem
 from autograder.labs import Lab, Task
 from autograder.networks.graph import parse
 from autograder.networks.inference import accuracy_and_loss
+from autograder.networks.trained import reference_networks
 from autograder.room.archive import read_archive
+from autograder.signals import add_signals, read_signals, sample_signals
 from autograder.tasks import part_of, prepared
 
 __all__ = ["calibrate", "train_reference"]
@@ -34,12 +36,13 @@ __all__ = ["calibrate", "train_reference"]
 def calibrate(
     lab: Lab, seeds: Iterable[int], source: str | None, *, say: Callable[[str], object] = print
 ) -> None:
-    """Add a sample for each seed that has none yet.
+    """Add a sample for each seed that has none yet, and samples of fresh networks where the lab wants them.
 
     source: as `autograder.data.prepare` takes it. say: told of each new sample.
     """
     folder = prepare(lab.dataset, source)
     data = load(folder, lab.dataset)
+    _sample_fresh(lab, data, say)
     for seed in seeds:
         if all(_has(lab, model, data, seed) for model in lab.models):
             continue
@@ -55,6 +58,21 @@ def calibrate(
                 f"{model} on {data.identity}, seed {seed}: {sample.validation:.1%} validation, "
                 f"{sample.test:.1%} test, {sample.epochs} epochs, {seconds:.0f} s"
             )
+
+
+def _sample_fresh(lab: Lab, data: DataSet, say: Callable[[str], object]) -> None:
+    """Sample how signals pass through fresh networks of the reference, unless there are as many samples."""
+    graphs = reference_networks(lab, data.identity)
+    for task in lab.tasks:
+        known = read_signals(lab, task.name, data.identity)
+        if not task.fresh or (known is not None and len(known.first) == task.fresh):
+            continue
+        if task.name not in graphs:
+            say(f"{task.name} on {data.identity}: train a reference first, then sample its signals")
+            continue
+        signals = sample_signals(graphs[task.name], task, data, task.fresh)
+        add_signals(lab, task.name, data.identity, signals)
+        say(f"{task.name} on {data.identity}: signals in {task.fresh} fresh networks")
 
 
 def _has(lab: Lab, model: str, data: DataSet, seed: int) -> bool:

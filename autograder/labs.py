@@ -40,6 +40,8 @@ class Task:
     """The classes of the data set that it tells apart, numbered anew from 0; empty for all of them."""
     standardised: bool = False
     """Whether the reference gives it standardised pixels, rather than pixels from 0 to 1."""
+    fresh: int = 0
+    """How many fresh networks of the reference a calibration measures signals in; 0 where no check asks."""
 
 
 @attrs.frozen(kw_only=True)
@@ -82,6 +84,11 @@ class Lab:
     def calibration(self) -> Path:
         """The committed samples of the reference solution, and the marks that follow from them."""
         return self.folder / "calibration.json"
+
+    @property
+    def signals(self) -> Path:
+        """The committed samples of how signals pass through fresh networks of the reference."""
+        return self.folder / "signals.json"
 
     def trained(self, data: str) -> Path:
         """The folder of models that the reference solution reached on the data set of that identity."""

@@ -19,6 +19,7 @@ from autograder.data import load, prepare
 from autograder.evidence import Evidence, read_evidence
 from autograder.labs import Lab, find_lab
 from autograder.networks.trained import reference_networks
+from autograder.signals import signals_of
 
 __all__ = ["evidence_of_notebook"]
 
@@ -64,6 +65,7 @@ def _describe(env: Mapping[str, Any], lab: Lab) -> Evidence:
         observed=False,
         dataset=data,
         calibrations=calibrations,
+        signals=signals_of(lab, data.identity),
         references=references,
         tasks={task.name: task for task in lab.tasks},
     )

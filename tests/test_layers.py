@@ -12,15 +12,15 @@ from autograder.kit import make_kit
 from autograder.labs import find_lab
 
 PACKAGE = Path(autograder.__file__).parent
-JUDGING = ("judge", "checks", "networks", "evidence", "calibration")
+JUDGING = ("judge", "checks", "networks", "evidence", "calibration", "signals")
 DRIVING = ("batch", "cli", "report", "run", "build", "sandbox", "intake", "corpus", "proof", "calibrate")
 ALLOWED = {
     "room": (),
     "networks": ("errors", "labs"),
     "sandbox": ("errors",),
-    "evidence": ("errors", "calibration", "data", "labs", "networks"),
-    "checks": ("errors", "evidence", "networks", "data", "labs", "tasks", "live"),
-    "judge": ("errors", "evidence", "networks", "checks", "calibration", "data", "labs"),
+    "evidence": ("errors", "calibration", "signals", "data", "labs", "networks"),
+    "checks": ("errors", "evidence", "networks", "data", "labs", "tasks", "signals", "live"),
+    "judge": ("errors", "evidence", "networks", "checks", "calibration", "signals", "data", "labs"),
     "intake": ("errors", "labs"),
 }
 """What each part may import of the package, itself aside."""

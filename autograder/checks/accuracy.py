@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 
 import attrs
 import numpy as np
@@ -198,4 +199,10 @@ def _evaluate(
     part: Part,
     preparation: Preparation,
 ) -> Evaluation:
-    return accuracy_and_loss(graph, weights, lambda rows: preparation.apply(part.images[rows]), part.labels)
+    def rows_of_part(rows: slice) -> np.ndarray:
+        scaled = preparation.apply(part.images[rows])
+        # A network may take each image as a row of numbers.
+        flat = graph.input_shape == (math.prod(scaled.shape[1:]),)
+        return scaled.reshape(len(scaled), -1) if flat else scaled
+
+    return accuracy_and_loss(graph, weights, rows_of_part, part.labels)

@@ -86,7 +86,7 @@ def infer(rows: np.ndarray, images: np.ndarray) -> Preparation | None:
     if rows.shape != pixels.shape or len(rows) < 2 or not np.isfinite(rows).all():
         return None
     spread = float(rows.std())
-    if spread == 0:
+    if spread == 0 or not np.isfinite(spread):
         return None
     for axis in (None, 0):
         known, held = slice(0, None, 2), slice(1, None, 2)

@@ -9,6 +9,7 @@ patched `get_config` does not make another network right.
 from __future__ import annotations
 
 import functools
+import math
 
 import attrs
 import numpy as np
@@ -29,6 +30,7 @@ __all__ = [
     "check_output",
     "graph_of",
     "hidden_and_output",
+    "hidden_layers",
     "stack_of",
 ]
 
@@ -110,13 +112,22 @@ def stack_of(model: ModelView) -> Stack:
     return stack
 
 
-def check_input(model: ModelView, *, shape: tuple[int, ...], ahead: tuple[str, ...] = ()) -> list[Finding]:
+def hidden_layers(model: ModelView) -> tuple[Block, ...]:
+    """The hidden dense layers with what follows each. Raises Unanswered."""
+    hidden, _ = hidden_and_output(stack_of(model))
+    return hidden
+
+
+def check_input(
+    model: ModelView, *, shape: tuple[int, ...], ahead: tuple[str, ...] = (), flat: bool = False
+) -> list[Finding]:
     """The model takes inputs of that shape, and only scales and flattens them before the first layer.
 
     ahead: further kinds of layers, such as "batch_normalization", that may stand ahead of the first.
+    flat: whether it may as well take them as rows of numbers.
     """
     stack = stack_of(model)
-    if stack.input_shape != shape:
+    if stack.input_shape != shape and not (flat and stack.input_shape == (math.prod(shape),)):
         return [
             Finding(
                 message=f"Your model takes inputs of shape {stack.input_shape}; a picture has another shape.",
@@ -224,20 +235,28 @@ def check_activations(model: ModelView, function: str) -> list[Finding]:
     return []
 
 
-def check_initialisers(model: ModelView, family: str) -> list[Finding]:
-    """Every hidden layer's kernel starts from that family of initialisers, normal or uniform.
+def check_initialisers(model: ModelView, family: str, *, distribution: str | None = None) -> list[Finding]:
+    """Every hidden layer's kernel starts from that family of initialisers, and that distribution if asked.
 
     Judged by the weights of a model that was just built: their standard deviation is sqrt(2 / fan_in) for He
     (He et al. 2015, arXiv:1502.01852, equation 10), sqrt(1 / fan_in) for LeCun, sqrt(2 / (fan_in + fan_out))
     for Glorot; layers too small for that are taken by what they say.
+
+    distribution: "normal", truncated or not, or "uniform"; any where it is not given.
     """
-    hidden, _ = hidden_and_output(stack_of(model))
-    for number, block in enumerate(hidden, start=1):
+    for number, block in enumerate(hidden_layers(model), start=1):
         if not _starts_from(model, block, family):
             message = (
                 f"Hidden layer {number} starts from {block.initialiser.describe()}"
                 f"{_measured_spread(model, block)}. In a deep network, a spread that does not fit the "
                 "activation shrinks the signal or blows it up, layer by layer."
+            )
+            return [Finding(message=message, where=block.dense.name)]
+        found = _distribution(model, block)
+        if distribution is not None and found != distribution:
+            message = (
+                f"The weights of hidden layer {number} have the right spread, but are drawn from "
+                f"{'a ' + found if found else 'another'} distribution, which is not the one asked for."
             )
             return [Finding(message=message, where=block.dense.name)]
     return []
@@ -252,6 +271,17 @@ def _starts_from(model: ModelView, block: Block, family: str) -> bool:
     spread, wanted = float(kernel.std()), variance**0.5
     centred = abs(float(kernel.mean())) < 0.1 * wanted
     return bool(centred and abs(spread / wanted - 1) < SPREAD_TOLERANCE)
+
+
+def _distribution(model: ModelView, block: Block) -> str:
+    """How a kernel's weights are distributed: "normal", "uniform", or empty for neither."""
+    kernel = _kernel(model, block)
+    if kernel is None or kernel.size < FEWEST_WEIGHTS:
+        named = dict(block.initialiser.parameters).get("distribution", "")
+        return "normal" if str(named).endswith("normal") else str(named)
+    # Beyond 1.8 standard deviations a uniform distribution has nothing, a normal one 7 %, cut at two or not.
+    far = float((np.abs(kernel - kernel.mean()) > 1.8 * kernel.std()).mean())
+    return "uniform" if far < 0.005 else "normal" if 0.05 < far < 0.1 else ""
 
 
 def _measured_spread(model: ModelView, block: Block) -> str:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from autograder.data import DataSet
     from autograder.labs import Task
     from autograder.networks.records import Graph
+    from autograder.signals import Signals
 
 __all__ = [
     "Callback",
@@ -155,6 +156,8 @@ class Evidence:
     """The grader's own copy of the data."""
     calibrations: Mapping[str, Calibration] = attrs.field(factory=dict)
     """The marks of each model on that data."""
+    signals: Mapping[str, Signals] = attrs.field(factory=dict)
+    """How signals pass through fresh networks of the reference on that data, for models that were sampled."""
     references: Mapping[str, Graph] = attrs.field(factory=dict)
     """The network of each model in the reference solution."""
     tasks: Mapping[str, Task] = attrs.field(factory=dict)
@@ -180,6 +183,15 @@ class Evidence:
                 f"{model} has no calibration on {self.data.identity!r}", hint="run `autograder calibrate`"
             )
         return self.calibrations[model]
+
+    def sampled(self, model: str) -> Signals:
+        """How signals pass through a fresh network of a model. Raises LabProblem without samples."""
+        if model not in self.signals:
+            raise LabProblem(
+                f"{model} has no samples of fresh networks on {self.data.identity!r}",
+                hint="say how many under `fresh` in lab.toml, and run `autograder calibrate`",
+            )
+        return self.signals[model]
 
     def labels(self, name: str) -> ArrayView | None:
         """The array of that name, or None where there is none that could be read."""

@@ -18,6 +18,7 @@ from autograder.evidence import Environment, Evidence, Unanswered, read_evidence
 from autograder.judge.results import TestResult, gradescope
 from autograder.labs import Lab
 from autograder.networks.trained import reference_networks
+from autograder.signals import signals_of
 
 if TYPE_CHECKING:
     from otter.test_files.exception_test import ExceptionTestFile
@@ -52,6 +53,7 @@ def _with_our_side(evidence: Evidence, lab: Lab, folder: Path) -> Evidence:
         evidence,
         dataset=data,
         calibrations=_calibrations(lab, data),
+        signals=signals_of(lab, data.identity),
         references=references,
         tasks={task.name: task for task in lab.tasks},
     )

@@ -18,7 +18,16 @@ from autograder.networks.functions import Floats, log_softmax
 from autograder.networks.records import Graph, Node, UnsupportedModel
 from autograder.networks.weights import Weights, WeightsDoNotFit, prepared_weights
 
-__all__ = ["Evaluation", "Source", "WeightsDoNotFit", "accuracy_and_loss", "forward", "hidden_outputs"]
+__all__ = [
+    "Evaluation",
+    "Source",
+    "WeightsDoNotFit",
+    "accuracy_and_loss",
+    "forward",
+    "hidden_outputs",
+    "outputs_of",
+    "statistics_of",
+]
 
 Array = NDArray[Any]
 Source = Array | tuple[Array, ...] | Callable[[slice], Array | tuple[Array, ...]]
@@ -30,6 +39,8 @@ _EPSILON = np.float32(1e-7)
 # What one evaluation may cost: multiplications for one row, and values of one layer in one block (64 MB).
 _MOST_WORK = 100_000_000
 _MOST_VALUES = 16_000_000
+# What may be kept of one evaluation at a time: values of all layers that are asked for (80 MB).
+_MOST_KEPT = 20_000_000
 
 
 @attrs.frozen(kw_only=True)
@@ -83,6 +94,27 @@ def hidden_outputs(
         (graph.nodes[at], np.concatenate([block[number] for block in blocks]))
         for number, at in enumerate(wanted)
     )
+
+
+def outputs_of(graph: Graph, weights: Weights, x: Array, nodes: tuple[int, ...]) -> tuple[Floats, ...]:
+    """What each of these nodes gives out, (rows, *shape).
+
+    Raises as `forward` does, and UnsupportedModel for more values than should be kept.
+    """
+    if len(x) * sum(math.prod(graph.nodes[at].shape) for at in nodes) > _MOST_KEPT:
+        raise UnsupportedModel("its layers are too wide for all of their outputs to be looked at")
+    blocks = list(_outputs(graph, weights, x, nodes, batch=_BLOCK, rows=None, passthrough=()))
+    return tuple(np.concatenate([block[number] for block in blocks]) for number in range(len(nodes)))
+
+
+def statistics_of(graph: Graph, weights: Weights, x: Array, nodes: tuple[int, ...]) -> NDArray[np.float64]:
+    """Mean and standard deviation of what each node gives out, over all rows and units: (nodes, 2).
+
+    Raises as `outputs_of` does.
+    """
+    outputs = [values.astype(np.float64) for values in outputs_of(graph, weights, x, nodes)]
+    with np.errstate(all="ignore"):
+        return np.array([[values.mean(), values.std()] for values in outputs]).reshape(-1, 2)
 
 
 def accuracy_and_loss(

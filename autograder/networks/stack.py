@@ -9,7 +9,7 @@ import attrs
 from autograder.networks.activations import describe_activation
 from autograder.networks.records import Graph, Initialiser, Node
 
-__all__ = ["Block", "Stack", "layers_in_order", "same_architecture"]
+__all__ = ["Block", "Stack", "hidden_ends", "layers_in_order", "same_architecture"]
 
 
 @attrs.frozen(kw_only=True)
@@ -100,6 +100,20 @@ def layers_in_order(graph: Graph) -> Stack | None:
             for start, end in zip(starts, ends, strict=True)
         ),
     )
+
+
+def hidden_ends(graph: Graph, hidden: int | None = None) -> tuple[int, ...]:
+    """The nodes that give out what each hidden layer does: its last activation, or the dense layer itself.
+
+    hidden: how many of the dense layers, the first ones, are hidden; all but the last where it is not said.
+    """
+    starts = [at for at, node in enumerate(graph.nodes) if node.kind == "dense"]
+    limits = [*starts[1:], len(graph.nodes)]
+    ends = [
+        max((at for at in range(start, limit) if graph.nodes[at].kind == "activation"), default=start)
+        for start, limit in zip(starts, limits, strict=True)
+    ]
+    return tuple(ends[: len(ends) - 1 if hidden is None else hidden])
 
 
 def same_architecture(

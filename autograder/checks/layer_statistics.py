@@ -1,0 +1,235 @@
+"""Whether a student's function measures the signal in every hidden layer: mean and standard deviation.
+
+The truth is computed from the weights of the network that the function was tried on. That is the student's
+own network if it is the one asked for. Where it is another, which costs in the question about it, the
+function may be right for that one or for a small network of the plainest form.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from typing import Any
+
+import attrs
+import numpy as np
+
+from autograder.checks.findings import Finding
+from autograder.checks.structure import graph_of, hidden_layers
+from autograder.evidence import ArrayView, Evidence, ModelView, Unanswered, describe
+from autograder.networks.inference import WeightsDoNotFit, outputs_of
+from autograder.networks.records import UnsupportedModel
+from autograder.networks.stack import hidden_ends, same_architecture
+
+__all__ = ["check_deviations", "check_means", "check_rows"]
+
+OWN, SMALL = "own_network", "small_network"
+"""The probes that try the function out: each gives `network`, `images` and what was `found`."""
+TOLERANCE = 6e-3
+"""A student may round to two decimals."""
+FUNCTION = "`layer_statistics`"
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class _Try:
+    """What the function gave for a network, and what is true of that network, layer by layer."""
+
+    found: Any
+    rows: np.ndarray | None
+    """What it gave, a row for each hidden layer, where that can be told; float64 (hidden, 2)."""
+    outputs: tuple[np.ndarray, ...]
+    """What each hidden layer gives out, (images, units)."""
+    before: tuple[np.ndarray, ...]
+    """The same ahead of the activation."""
+
+    @property
+    def means(self) -> np.ndarray:
+        """Of each layer's output."""
+        return np.array([values.mean() for values in self.outputs])
+
+    @property
+    def deviations(self) -> np.ndarray:
+        """Of each layer's output."""
+        return np.array([values.std() for values in self.outputs])
+
+
+def check_rows(evidence: Evidence, model: str) -> list[Finding]:
+    """The function gives an array with a row of two numbers for each hidden layer."""
+    return _least([_rows(one) for one in _tries(evidence, model)])
+
+
+def check_means(evidence: Evidence, model: str) -> list[Finding]:
+    """The first column is the mean of each hidden layer's output, over all rows and units."""
+    return _least([_means(one) for one in _tries(evidence, model)])
+
+
+def check_deviations(evidence: Evidence, model: str) -> list[Finding]:
+    """The second column is the standard deviation of each hidden layer's output, over all rows and units."""
+    return _least([_deviations(one) for one in _tries(evidence, model)])
+
+
+def _least(findings: list[list[Finding]]) -> list[Finding]:
+    return min(findings, key=len)
+
+
+@functools.lru_cache(maxsize=4)
+def _tries(evidence: Evidence, model: str) -> tuple[_Try, ...]:
+    """The tries that count: one of them has to be right. Raises Unanswered."""
+    if _is_asked_network(evidence, model):
+        return (_try(evidence, OWN),)
+    found = []
+    for name in (OWN, SMALL):
+        with contextlib.suppress(Unanswered):
+            found.append(_try(evidence, name))
+    return tuple(found) or (_try(evidence, SMALL),)
+
+
+def _is_asked_network(evidence: Evidence, model: str) -> bool:
+    with contextlib.suppress(Unanswered):
+        own = graph_of(evidence.probe_model(evidence.task(model).builder))
+        reference = evidence.references.get(model)
+        return reference is not None and not same_architecture(own, reference)
+    return False
+
+
+def _try(evidence: Evidence, name: str) -> _Try:
+    record = _probed(evidence, name)
+    network, images, found = (record.get(key) for key in ("network", "images", "found"))
+    if not isinstance(network, ModelView) or not isinstance(images, ArrayView) or images.data is None:
+        raise Unanswered(f"{FUNCTION} could not be tried out on a network.")
+    graph, hidden = graph_of(network), hidden_layers(network)
+    if not hidden:
+        raise Unanswered("The model has no hidden dense layer.")
+    ends = hidden_ends(graph, len(hidden))
+    starts = tuple(at for at, node in enumerate(graph.nodes) if node.kind == "dense")[: len(ends)]
+    try:
+        outputs = outputs_of(graph, network.weights, images.data, (*ends, *starts))
+    except (UnsupportedModel, WeightsDoNotFit, ValueError) as problem:
+        raise Unanswered("The network that `layer_statistics` was tried on cannot be computed.") from problem
+    exact = tuple(values.reshape(len(values), -1).astype(np.float64) for values in outputs)
+    half = len(ends)
+    one = _Try(found=found, rows=None, outputs=exact[:half], before=exact[half:])
+    return attrs.evolve(one, rows=_aligned(_numbers(found), one))
+
+
+def _probed(evidence: Evidence, name: str) -> dict[str, Any]:
+    try:
+        record = evidence.probe(name)
+    except Unanswered as problem:
+        # The probe's own name says nothing to a student.
+        raise Unanswered(str(problem).replace(f"`{name}`", FUNCTION)) from problem
+    if not isinstance(record, dict):
+        raise Unanswered(f"{FUNCTION} could not be tried out.")
+    return record
+
+
+def _numbers(found: Any) -> np.ndarray | None:
+    """What the function gave as an array of numbers, or None where it is none."""
+    if isinstance(found, ArrayView):
+        return None if found.data is None else found.data.astype(np.float64)
+    return None
+
+
+def _aligned(numbers: np.ndarray | None, one: _Try) -> np.ndarray | None:
+    """The rows about the hidden layers, also in an array that has others besides or lies on its side."""
+    hidden = len(one.outputs)
+    if numbers is None or numbers.ndim != 2:
+        return None
+    if numbers.shape == (2, hidden) and hidden != 2:
+        return numbers.T
+    if numbers.shape[1] != 2 or len(numbers) < hidden:
+        return None
+    windows = [numbers[start : start + hidden] for start in range(len(numbers) - hidden + 1)]
+    truth = np.stack([one.means, one.deviations], axis=1)
+    with np.errstate(all="ignore"):
+        distances = [float(np.nan_to_num(np.abs(window - truth).mean(), nan=np.inf)) for window in windows]
+    return windows[int(np.argmin(distances))]
+
+
+def _rows(one: _Try) -> list[Finding]:
+    numbers, hidden = _numbers(one.found), len(one.outputs)
+    if numbers is None:
+        message = (
+            f"{FUNCTION} gives {describe(one.found)}, not an array with two numbers for each hidden layer."
+        )
+    elif numbers.shape == (hidden, 2):
+        return []
+    elif numbers.shape == (2, hidden):
+        message = f"{FUNCTION} gives one column for each hidden layer; asked for is one row for each."
+    elif numbers.ndim == 2 and numbers.shape[1] == 2 and len(numbers) > hidden:
+        message = (
+            f"{FUNCTION} gives {len(numbers)} rows for a network with {hidden} hidden layers. Is the output "
+            "layer among them, or a layer that only flattens?"
+        )
+    elif numbers.ndim == 2 and numbers.shape[1] == 2:
+        message = f"{FUNCTION} gives {len(numbers)} rows for a network with {hidden} hidden layers."
+    else:
+        message = (
+            f"{FUNCTION} gives an array of shape {numbers.shape} for a network with {hidden} hidden layers. "
+            "Mean and deviation run over all rows and all units of a layer together: look at the axis."
+        )
+    return [Finding(message=message)]
+
+
+def _no_rows(one: _Try) -> list[Finding]:
+    message = (
+        f"{FUNCTION} gives {describe(one.found)}, in which no row of two numbers for each hidden layer can "
+        "be found."
+    )
+    return [Finding(message=message)]
+
+
+def _means(one: _Try) -> list[Finding]:
+    if one.rows is None:
+        return _no_rows(one)
+    given = one.rows[:, 0]
+    if _close(given, one.means):
+        return []
+    if _close(given, one.deviations):
+        message = "The first column holds standard deviations; asked for are the means first."
+    elif _close(given, np.array([values.mean() for values in one.before])):
+        message = "The means are those ahead of the activation; a layer's output is what comes out of it."
+    else:
+        message = f"The means that {FUNCTION} gives are not those of the outputs of the hidden layers."
+        message += _first_difference(given, one.means)
+    return [Finding(message=message)]
+
+
+def _deviations(one: _Try) -> list[Finding]:
+    if one.rows is None:
+        return _no_rows(one)
+    given = one.rows[:, 1]
+    if _close(given, one.deviations):
+        return []
+    if _close(given, one.deviations**2):
+        message = "The second column holds variances; the standard deviation is the square root of that."
+    elif _close(given, one.means):
+        message = "The second column holds means; asked for are the standard deviations there."
+    elif _close(given, np.array([values.std() for values in one.before])):
+        message = (
+            "The standard deviations are those ahead of the activation; a layer's output is what comes out "
+            "of it."
+        )
+    elif any(
+        _close(given, np.array([values.std(axis=axis).mean() for values in one.outputs])) for axis in (0, 1)
+    ):
+        message = (
+            "The standard deviations are those of single units or single rows, averaged. Take one over all "
+            "rows and all units together: how the units differ from one another belongs to it."
+        )
+    else:
+        message = (
+            f"The standard deviations that {FUNCTION} gives are not those of the hidden layers' outputs."
+        )
+        message += _first_difference(given, one.deviations)
+    return [Finding(message=message)]
+
+
+def _first_difference(given: np.ndarray, truth: np.ndarray) -> str:
+    wrong = [at for at in range(len(truth)) if not _close(given[at : at + 1], truth[at : at + 1])]
+    return f" The first that is off is that of hidden layer {wrong[0] + 1}." if wrong else ""
+
+
+def _close(given: np.ndarray, truth: np.ndarray) -> bool:
+    with np.errstate(all="ignore"):
+        return bool((np.abs(given - truth) <= TOLERANCE * np.maximum(1, np.abs(truth))).all())

@@ -1,0 +1,186 @@
+"""How the signal passes through untrained networks: samples of the reference's, and what is usual.
+
+`solutions/<lab>/signals.json` holds, per model and data set, the standard deviation of what the first and the
+last hidden layer give out, in fresh networks of the reference's architecture on the reference's inputs. A
+right network strays from them by its random weights alone. The intervals are so wide that it is outside of
+one of their ends at most once in 10,000 times.
+
+In Keras 3, an initialiser object that is given to several layers draws the same kernel for all of them. What
+chance does in one layer it then does in all, and the last layer strays further: such samples stand apart.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+
+from autograder.data import DataSet
+from autograder.errors import LabProblem
+from autograder.labs import Lab, Task
+from autograder.networks.drawing import draw_weights
+from autograder.networks.inference import statistics_of
+from autograder.networks.records import Graph
+from autograder.networks.stack import hidden_ends
+from autograder.tasks import part_of, prepared
+
+__all__ = [
+    "FEWEST",
+    "IMAGES",
+    "Signals",
+    "add_signals",
+    "read_signals",
+    "sample_signals",
+    "signal_images",
+    "signals_of",
+]
+
+RISK = 1e-4
+FEWEST = 200
+"""Fewer samples than this make no interval."""
+IMAGES = 1_000
+"""The first images of the training part, on which signals are measured."""
+
+
+@attrs.frozen(kw_only=True)
+class Signals:
+    """Samples of one model on one data set: standard deviations, one of each kind per fresh network."""
+
+    first: tuple[float, ...]
+    """Of the first hidden layer's output."""
+    last: tuple[float, ...]
+    """Of the last hidden layer's output."""
+    last_repeated: tuple[float, ...]
+    """Of the last hidden layer's output where all layers of one shape have the same kernel."""
+
+    def first_interval(self) -> tuple[float, float]:
+        """Where the first hidden layer's standard deviation may lie."""
+        return _interval(self.first)
+
+    def last_interval(self, *, repeated: bool) -> tuple[float, float]:
+        """Where the last hidden layer's may lie. repeated: whether layers share their kernels."""
+        return _interval(self.last_repeated if repeated else self.last)
+
+
+def _interval(samples: tuple[float, ...]) -> tuple[float, float]:
+    """Both ends that one further sample passes with probability RISK each.
+
+    For the logarithm of a standard deviation, as it is a product of as many factors as there are layers. Its
+    tails are heavier than the normal distribution's: they are taken for those of a Student's t distribution
+    with the samples' kurtosis.
+    """
+    from scipy import stats
+
+    logarithms = np.log(samples)
+    n, spread = len(logarithms), float(logarithms.std(ddof=1))
+    excess = max(float(stats.kurtosis(logarithms)), 0.1)
+    freedom = 4 + 6 / excess
+    quantile = float(stats.t.ppf(1 - RISK, freedom)) * math.sqrt((freedom - 2) / freedom)
+    reach = quantile * spread * math.sqrt(1 + 1 / n)
+    middle = float(logarithms.mean())
+    return math.exp(middle - reach), math.exp(middle + reach)
+
+
+def signal_images(task: Task, data: DataSet) -> np.ndarray:
+    """The images, scaled as the reference scales them, on which signals are measured."""
+    return prepared(task, part_of(task, "train", data).images[:IMAGES], data)
+
+
+def sample_signals(graph: Graph, task: Task, data: DataSet, count: int) -> Signals:
+    """Measure that many fresh networks of this architecture; the same call gives the same samples."""
+    images = signal_images(task, data).reshape(-1, *graph.input_shape)
+    ends = hidden_ends(graph)
+    found: dict[bool, np.ndarray] = {}
+    for repeated in (False, True):
+        rng = np.random.default_rng(int(repeated))
+        found[repeated] = np.array(
+            [
+                statistics_of(
+                    graph, draw_weights(graph, rng, repeated=repeated), images, (ends[0], ends[-1])
+                )[:, 1]
+                for _ in range(count)
+            ]
+        )
+    return Signals(
+        first=_rounded(found[False][:, 0]),
+        last=_rounded(found[False][:, 1]),
+        last_repeated=_rounded(found[True][:, 1]),
+    )
+
+
+def _rounded(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(round(float(value), 4) for value in values)
+
+
+def read_signals(lab: Lab, model: str, data: str) -> Signals | None:
+    """The samples of a model on the data set of that identity; None where there are none.
+
+    Raises LabProblem for a damaged file, and for too few samples.
+    """
+    entry = _read(lab.signals).get(model, {}).get(data)
+    if entry is None:
+        return None
+    try:
+        found = Signals(**{name: tuple(map(float, values)) for name, values in entry.items()})
+    except (TypeError, ValueError, AttributeError) as error:
+        raise _damaged(lab.signals, error) from error
+    if min(len(found.first), len(found.last), len(found.last_repeated)) < FEWEST:
+        raise LabProblem(
+            f"{model} has too few samples of fresh networks on {data!r}; {FEWEST} are needed",
+            where=str(lab.signals),
+            hint="run `autograder calibrate` for this lab on these data",
+        )
+    return found
+
+
+def signals_of(lab: Lab, data: str) -> dict[str, Signals]:
+    """The samples of every model of a lab that has some on the data set of that identity."""
+    found = {task.name: read_signals(lab, task.name, data) for task in lab.tasks if task.fresh}
+    return {model: signals for model, signals in found.items() if signals is not None}
+
+
+def add_signals(lab: Lab, model: str, data: str, signals: Signals) -> None:
+    """Put the samples of a model on a data set into the lab's file, replacing those that are there."""
+    record = _read(lab.signals)
+    record.setdefault(model, {})[data] = attrs.asdict(signals)
+    lab.signals.write_text(_text(record), encoding="utf-8")
+
+
+def _text(record: dict[str, Any]) -> str:
+    """JSON with one line for each kind of sample."""
+    models = []
+    for model, by_data in sorted(record.items()):
+        sets = [
+            f"  {json.dumps(data)}: {{\n"
+            + ",\n".join(
+                f"   {json.dumps(name)}: {json.dumps(values)}" for name, values in sorted(one.items())
+            )
+            + "\n  }"
+            for data, one in sorted(by_data.items())
+        ]
+        models.append(f" {json.dumps(model)}: {{\n" + ",\n".join(sets) + "\n }")
+    return "{\n" + ",\n".join(models) + "\n}\n"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _damaged(path, error) from error
+    if not isinstance(record, dict):
+        raise _damaged(path, "it holds no samples")
+    return record
+
+
+def _damaged(path: Path, why: object) -> LabProblem:
+    return LabProblem(
+        f"the samples of fresh networks cannot be read: {why}",
+        where=str(path),
+        hint="restore it from version control",
+    )
