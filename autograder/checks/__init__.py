@@ -4,7 +4,17 @@ A hidden test reads `require(structure.check_input(evidence_of(env, LAB).probe_m
 Names are the field's; each check's first docstring line is what the rubric says.
 """
 
-from autograder.checks import accuracy, compiling, preparation, search, splits, structure, training
+from autograder.checks import (
+    accuracy,
+    compiling,
+    diagnosis,
+    fits,
+    preparation,
+    search,
+    splits,
+    structure,
+    training,
+)
 from autograder.checks.findings import CheckFailed, Finding, require
 from autograder.checks.sources import evidence_of
 
@@ -13,7 +23,9 @@ __all__ = [
     "Finding",
     "accuracy",
     "compiling",
+    "diagnosis",
     "evidence_of",
+    "fits",
     "preparation",
     "require",
     "search",

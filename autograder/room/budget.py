@@ -251,7 +251,7 @@ def _callback(callback: Any) -> dict[str, Any]:
 
 
 def _outputs(model: Any) -> int | None:
-    """How many numbers a model gives for an input; None where it does not know yet, or has several outputs."""
+    """How many numbers a model gives for an input; None where that is not known or not one row."""
     shape = getattr(model, "output_shape", None) if getattr(model, "built", False) else None
     return shape[-1] if isinstance(shape, tuple) and shape and isinstance(shape[-1], int) else None
 
