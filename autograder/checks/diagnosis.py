@@ -90,8 +90,8 @@ def _unfit_loss(fit: Fit) -> str:
     if loss == BINARY and whole:
         return (
             "A training uses `binary_crossentropy` with whole numbers as labels. That loss is for outputs "
-            "that each say yes or no, with a 0 or a 1 for each as label; classes of which exactly one is right, "
-            "behind a softmax, want the sparse categorical cross-entropy."
+            "that each say yes or no, with a 0 or a 1 for each as label; classes of which exactly one is "
+            "right, behind a softmax, want the sparse categorical cross-entropy."
         )
     if loss == CATEGORICAL and whole:
         return (
