@@ -207,4 +207,11 @@ def _evaluate(
     part: Part,
     preparation: Preparation,
 ) -> Evaluation:
-    return accuracy_and_loss(graph, weights, lambda rows: preparation.apply(part.images[rows]), part.labels)
+    shape, size = graph.input_shape, math.prod(part.images.shape[1:])
+
+    def inputs(rows: slice) -> np.ndarray:
+        images = preparation.apply(part.images[rows])
+        # A network may take its pictures flat, or with a colour channel of their own.
+        return images.reshape(-1, *shape) if math.prod(shape) == size else images
+
+    return accuracy_and_loss(graph, weights, inputs, part.labels)

@@ -1,5 +1,4 @@
-"""A search over settings by cross-validation: candidates, folds, the choice, and figures that were "
-"measured."""
+"""A search by cross-validation: candidates, folds, the choice, and figures that were measured."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Conclusions in a dictionary of the student's own keys: figures, and whether the notebook's runs gave "
-"them."""
+"""Conclusions in a dictionary of the student's own keys: figures that the notebook's runs gave."""
 
 from __future__ import annotations
 
@@ -82,8 +81,7 @@ def _loaded(evidence: Evidence) -> bool:
 
 
 def _figures(evidence: Evidence) -> set[float]:
-    """What trainings and evaluations gave, and differences between figures of one training or two "
-    "evaluations."""
+    """What trainings and evaluations gave, and differences within one training and between evaluations."""
     histories = [fit.history for fit in evidence.fits]
     histories += [found.history for found in evidence.names.values() if isinstance(found, HistoryView)]
     figures: set[float] = set()

@@ -30,8 +30,7 @@ def check_loss_used(evidence: Evidence, name: str, *, question: str) -> list[Fin
 def _of_any(
     evidence: Evidence, name: str, question: str, look: Callable[[Fit], list[Finding]]
 ) -> list[Finding]:
-    """Nothing where one training of the question is as asked. A training that was only loaded shows "
-    "nothing."""
+    """Nothing where one training of the question is as asked, or where none was seen, only its file."""
     fits = fits_of_question(evidence, question)
     if not fits:
         evidence.saved_model(name)

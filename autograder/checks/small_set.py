@@ -1,5 +1,4 @@
-"""A small training set with as many images of each class: which images it holds, and how they are "
-"labelled."""
+"""A small training set with as many images of each class: which images, and how labelled."""
 
 from __future__ import annotations
 
