@@ -629,7 +629,7 @@ def test_validation_accuracy_1(env):
 hidden: true
 points: 1
 success_message: Validation accuracy, step 2 of 5, is reached.
-failure_message: Validation accuracy, step 2 of 5, is missed. Look at the learning rate and at the number of epochs.
+failure_message: Validation accuracy, step 2 of 5, is missed. Look at the rate and the epochs.
 """  # END TEST CONFIG
 
 
@@ -704,7 +704,7 @@ def test_test_accuracy_1(env):
 hidden: true
 points: 1
 success_message: Test accuracy, step 2 of 5, is reached.
-failure_message: Test accuracy, step 2 of 5, is missed. Look at the learning rate and at the number of epochs.
+failure_message: Test accuracy, step 2 of 5, is missed. Look at the rate and the epochs.
 """  # END TEST CONFIG
 
 
@@ -1081,7 +1081,7 @@ def test_comparison_bn_is_a_dictionary(env):
 hidden: true
 points: 2
 success_message: The hidden layers are those of question 2.
-failure_message: It should have the hidden layers of question 2: as many, as wide, each with one ELU.
+failure_message: It should have the hidden layers of question 2, as many and as wide, each with one ELU.
 """  # END TEST CONFIG
 
 
@@ -1265,7 +1265,7 @@ def test_comparison_dropout_is_a_dictionary(env):
 hidden: true
 points: 2
 success_message: The hidden layers are those of question 2.
-failure_message: It should have the hidden layers of question 2: as many, as wide, each with one ELU.
+failure_message: It should have the hidden layers of question 2, as many and as wide, each with one ELU.
 """  # END TEST CONFIG
 
 
@@ -1569,7 +1569,7 @@ def test_new_output(env):
 hidden: true
 points: 2
 success_message: The base stays as it was.
-failure_message: The base should stay as it was, weights and flags: work on a copy.
+failure_message: The base should stay as it was, weights and flags. Work on a copy.
 """  # END TEST CONFIG
 
 
@@ -1584,7 +1584,7 @@ def test_base_unchanged(env):
 hidden: true
 points: 1
 success_message: Loss, labels and output layer of the trainings fit each other.
-failure_message: A training could not work: loss, labels and output layer have to fit each other.
+failure_message: A training could not work, as loss, labels and output layer have to fit each other.
 """  # END TEST CONFIG
 
 
@@ -1868,7 +1868,7 @@ def test_four_new_output(env):
 hidden: true
 points: 1
 success_message: The base stays as it was.
-failure_message: The base should stay as it was, weights and flags: work on a copy.
+failure_message: The base should stay as it was, weights and flags. Work on a copy.
 """  # END TEST CONFIG
 
 
