@@ -70,10 +70,17 @@ def test_labels_beyond_the_output_evaluate_to_nan(budget):
     assert ["loss", "accuracy"] == list(named)
 
 
-def test_other_errors_stay_errors(budget):
-    """A loss that does not take such labels is the student's to see."""
+def test_labels_of_another_form_give_nan(budget):
+    """A loss that wants labels of another form is recorded, and what follows can be judged."""
     model = network()
     model.compile("sgd", "binary_crossentropy")
+    result, found = fit(budget, model, np.zeros(32, np.uint8))
 
-    with pytest.raises(ValueError, match="same"):
-        fit(budget, model, np.zeros(32, np.uint8))
+    assert math.isnan(result.history["loss"][0])
+    assert "must have the same" in found.raised
+
+
+def test_other_errors_stay_errors(budget):
+    """Inputs that the network does not take are the student's to see."""
+    with pytest.raises(ValueError, match="incompatible"):
+        budget._wrap_fit(keras.Model.fit)(network(), np.ones((32, 3), np.float32), np.zeros(32), verbose=0)

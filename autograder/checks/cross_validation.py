@@ -33,7 +33,9 @@ class _Candidate:
 def _candidates(evidence: Evidence, name: str) -> list[_Candidate]:
     """The results as records. Raises Unanswered where they are none."""
     results = evidence.value(name)
-    if not isinstance(results, list) or not results:
+    if results == []:
+        raise Unanswered(f"`{name}` is empty.")
+    if not isinstance(results, list):
         raise Unanswered(
             f"`{name}` is {describe(results)}; it should be a list with a dictionary for each try."
         )

@@ -68,7 +68,7 @@ class Budget:
                 return history
             except Exception as error:
                 record["raised"] = f"{type(error).__name__}: {error}"[:2000]
-                if not _labels_beyond(error):
+                if not _labels_unfit(error):
                     raise
                 history = _history_of_nan(model, validated=settings["validation_data"] is not None)
                 record["history"] = self.recorder.value(history)
@@ -85,7 +85,7 @@ class Budget:
             try:
                 result = evaluate(model, *args, **kwargs)
             except Exception as error:
-                if not _labels_beyond(error):
+                if not _labels_unfit(error):
                     raise
                 figures = _figures_of_nan(model)
                 result = figures if kwargs.get("return_dict") else list(figures.values())
@@ -270,13 +270,20 @@ def _range(labels: Any) -> list[float] | None:
     return ends if all(map(math.isfinite, ends)) else None
 
 
-def _labels_beyond(error: Exception) -> bool:
-    """Whether TensorFlow refuses a label that the output layer has no unit for.
+_UNFIT_LABELS = (
+    "outside the valid range of [0,",
+    "Arguments `target` and `output` must have the same",
+    "Argument `output` must have rank (ndim) `target.ndim - 1`",
+)
 
-    It does so on a processor. On a graphics card, which students may train on, the loss is NaN and the
-    notebook goes on; so it does here, that what follows can be judged.
+
+def _labels_unfit(error: Exception) -> bool:
+    """Whether a loss refuses labels: the output layer has no unit for them, or they are of another form.
+
+    On a graphics card, which students may train on, TensorFlow goes on after the former, with a loss of NaN;
+    earlier versions of Keras went on after the latter. So it is here, that what follows can be judged.
     """
-    return "outside the valid range of [0," in str(error)
+    return any(words in str(error) for words in _UNFIT_LABELS)
 
 
 def _history_of_nan(model: Any, *, validated: bool) -> Any:

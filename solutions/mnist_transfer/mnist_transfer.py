@@ -808,7 +808,8 @@ times three folds are nine short trainings: keep them short.
 """
 
 # %%
-search_size, search_epochs = (900, 2) if QUICK else (3_000, 5)
+search_size = min(900 if QUICK else 3_000, len(X_train_04))
+search_epochs = 2 if QUICK else 5
 X_search, y_search = X_train_04[:search_size], y_train_04[:search_size]
 
 # %% [raw]
