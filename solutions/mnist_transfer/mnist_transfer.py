@@ -1378,7 +1378,7 @@ on the same images.
 """
 
 # %%
-small_epochs = 8 if QUICK else 60
+small_epochs = 8 if QUICK else 40
 
 # %% [raw]
 """
@@ -1424,7 +1424,7 @@ def build_transfer_model(base):
 # Train a transfer model and, as its rival, a network from scratch, on the same images.
 # BEGIN SOLUTION
 def train_on_small(network):
-    stop_at_best = keras.callbacks.EarlyStopping(patience=10, restore_best_weights=True)
+    stop_at_best = keras.callbacks.EarlyStopping(patience=6, restore_best_weights=True)
     return network.fit(
         dnnlab.batches(X_small_59, y_small_59, batch_size=32, seed=SEED),
         epochs=small_epochs,
