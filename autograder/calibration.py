@@ -2,11 +2,13 @@
 
 `solutions/<lab>/calibration.json` holds, per data set, one sample per seed. Everything else follows:
 
-- the floor is the mean accuracy after the first epoch: what hardly any training reaches earns nothing;
 - the full mark lies so low that the reference itself misses it at most once in 10,000 trainings, by
   Student's t prediction bound for one further sample, and at least 3 points under its mean (Pham et al.
   2020, "Problems and opportunities in training deep learning software systems": equal trainings differ by
-  up to 2.9 points through the implementation alone);
+  up to 2.9 points through the implementation alone), or where the reference errs more rarely than that, so
+  low that errors may double;
+- the floor is the mean accuracy after the first epoch: what hardly any training reaches earns nothing. Where
+  one epoch all but does, it lies so far under the full mark that there is room for a ladder;
 - the largest gap is how far test accuracy may lie above validation accuracy, by the same bound: beyond it
   a network has seen the test set.
 """
@@ -27,6 +29,8 @@ __all__ = ["Calibration", "Sample", "add_sample", "read_calibration", "read_samp
 
 RISK = 1e-4
 MARGIN = 0.03
+LADDER = 5 / 3
+"""The least height of the ladder, in margins: each of five steps is a third of the margin or more."""
 FEWEST = 10
 """Fewer samples than this make no mark."""
 
@@ -53,17 +57,26 @@ class Calibration:
 
     def floor(self) -> float:
         """Accuracy up to which nothing is earned."""
-        return float(np.mean([sample.first_epoch for sample in self.samples]))
+        first = float(np.mean([sample.first_epoch for sample in self.samples]))
+        ends = [self.full(which) - LADDER * self.margin(which) for which in ("validation", "test")]
+        return min(first, *ends)
+
+    def margin(self, which: str) -> float:
+        """How far the full mark lies under the mean at least."""
+        return min(MARGIN, 1 - self._mean(which))
 
     def full(self, which: str) -> float:
         """Accuracy from which everything is earned; which: "validation" or "test"."""
-        values = [getattr(sample, which) for sample in self.samples]
-        return float(np.mean(values)) - max(MARGIN, _reach(values))
+        reach = _reach([getattr(sample, which) for sample in self.samples])
+        return self._mean(which) - max(self.margin(which), reach)
 
     def largest_gap(self) -> float:
         """How far test accuracy may lie above validation accuracy."""
         gaps = [sample.test - sample.validation for sample in self.samples]
         return float(np.mean(gaps)) + max(MARGIN, _reach(gaps))
+
+    def _mean(self, which: str) -> float:
+        return float(np.mean([getattr(sample, which) for sample in self.samples]))
 
 
 def _reach(values: list[float]) -> float:

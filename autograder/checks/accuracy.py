@@ -12,11 +12,13 @@ import math
 import attrs
 import numpy as np
 
+from autograder.checks.diagnosis import LEARNED, explain
 from autograder.checks.findings import Finding
-from autograder.checks.preparation import Preparation, identify, recognise, rows_of
+from autograder.checks.fits import fed_images, fits_of_task, rows_fed
+from autograder.checks.preparation import Preparation, recognise
 from autograder.checks.splits import preparations
 from autograder.checks.structure import graph_of
-from autograder.evidence import Evidence, Fed, ModelView, Unanswered
+from autograder.evidence import Evidence, ModelView, Unanswered
 from autograder.networks.graph import parse
 from autograder.networks.inference import Evaluation, WeightsDoNotFit, accuracy_and_loss
 from autograder.networks.records import Graph, UnsupportedModel
@@ -37,7 +39,7 @@ class Reached:
 
 def check_step(evidence: Evidence, name: str, which: str, *, step: int, of: int) -> list[Finding]:
     """The submitted network climbs to that step of the ladder; which: "validation" or "test"."""
-    result = reached(evidence, name)
+    result = _explained(evidence, name)
     accuracy = getattr(result, which).accuracy
     calibration = evidence.calibrated(name)
     floor, full = calibration.floor(), calibration.full(which)
@@ -45,7 +47,7 @@ def check_step(evidence: Evidence, name: str, which: str, *, step: int, of: int)
     if accuracy < floor + (full - floor) * step / of:
         where = "the validation set" if which == "validation" else "the test set"
         message = (
-            f"`{name}.keras` gets {accuracy:.1%} of {where} right. {_advice(accuracy, result)} The "
+            f"`{name}.keras` gets {accuracy:.1%} of {where} right. {_advice(evidence, name, accuracy)} The "
             "notebook that made the "
             "file says more: look at both loss curves."
         )
@@ -53,12 +55,27 @@ def check_step(evidence: Evidence, name: str, which: str, *, step: int, of: int)
     return findings
 
 
-def _advice(accuracy: float, result: Reached) -> str:
-    if accuracy < 0.15:
+def _explained(evidence: Evidence, name: str) -> Reached:
+    """What was reached. Where that cannot be told, Unanswered says why training may have gone wrong."""
+    try:
+        return reached(evidence, name)
+    except Unanswered as problem:
+        why = explain(evidence, name) if name in evidence.tasks else ""
+        if not why or "finite" not in str(problem):
+            raise
+        raise Unanswered(f"{problem} {why}") from problem
+
+
+def _advice(evidence: Evidence, name: str, accuracy: float) -> str:
+    why = explain(evidence, name)
+    if why:
+        return why
+    classes = len(evidence.task(name).classes) or 10
+    if accuracy < 1.5 / classes:
         return (
             "That is about what guessing gets: was it saved before it was trained, or did its loss explode?"
         )
-    if result.validation.loss > 2.2:
+    if reached(evidence, name).validation.loss > LEARNED * math.log(classes):
         return (
             "Its loss is hardly below that of guessing: was it trained on pictures that were scaled "
             "otherwise?"
@@ -68,7 +85,7 @@ def _advice(accuracy: float, result: Reached) -> str:
 
 def _seen_the_test_set(evidence: Evidence, name: str, result: Reached) -> list[Finding]:
     gap = result.test.accuracy - result.validation.accuracy
-    if _trained_on_test(evidence):
+    if _trained_on_test(evidence, name):
         message = (
             "A training in your notebook is given pictures of the test set, so that accuracy on them says "
             "nothing any more. Train on the training set only."
@@ -84,19 +101,10 @@ def _seen_the_test_set(evidence: Evidence, name: str, result: Reached) -> list[F
     return [Finding(message=message, where=f"{name}.keras")]
 
 
-@functools.lru_cache(maxsize=8)
-def _trained_on_test(evidence: Evidence) -> bool:
-    """Whether a training in the notebook was fed test pictures."""
-    for fit in evidence.fits:
-        rows = _fed_rows(fit.training)
-        if rows is not None and identify(rows, evidence.data).from_test > 0.5:
-            return True
-    return False
-
-
-def _fed_rows(fed: Fed | None) -> np.ndarray | None:
-    kept = rows_of(fed.inputs) if fed and fed.inputs is not None else None
-    return None if kept is None else kept[0]
+def _trained_on_test(evidence: Evidence, name: str) -> bool:
+    """Whether a training in the notebook was fed test pictures of the classes that the network is for."""
+    fits = fits_of_task(evidence, evidence.task(name))
+    return any(fed_images(evidence, fit).from_test > 0.5 for fit in fits)
 
 
 @functools.lru_cache(maxsize=8)
@@ -178,7 +186,7 @@ def _preparations(evidence: Evidence, name: str) -> list[Preparation]:
     candidates = preparations(evidence, name)
     candidates += [Preparation(scale=np.asarray(one / 255), offset=zero), Preparation(scale=one, offset=zero)]
     candidates += [Preparation(scale=scale, offset=offset)]
-    candidates += _fed_preparations(evidence)
+    candidates += _fed_preparations(evidence, name)
     distinct: list[Preparation] = []
     for candidate in candidates:
         if not any(candidate.like(known) for known in distinct):
@@ -186,9 +194,9 @@ def _preparations(evidence: Evidence, name: str) -> list[Preparation]:
     return distinct
 
 
-def _fed_preparations(evidence: Evidence) -> list[Preparation]:
+def _fed_preparations(evidence: Evidence, name: str) -> list[Preparation]:
     """How the pictures were scaled that the last trainings were given."""
-    fed = [_fed_rows(fit.training) for fit in evidence.fits[-3:]]
+    fed = [rows_fed(fit.training) for fit in fits_of_task(evidence, evidence.task(name))[-3:]]
     found = [recognise(rows, evidence.data) for rows in fed if rows is not None]
     return [preparation for preparation in found if preparation is not None]
 
@@ -199,10 +207,11 @@ def _evaluate(
     part: Part,
     preparation: Preparation,
 ) -> Evaluation:
-    def rows_of_part(rows: slice) -> np.ndarray:
-        scaled = preparation.apply(part.images[rows])
-        # A network may take each image as a row of numbers.
-        flat = graph.input_shape == (math.prod(scaled.shape[1:]),)
-        return scaled.reshape(len(scaled), -1) if flat else scaled
+    shape, size = graph.input_shape, math.prod(part.images.shape[1:])
 
-    return accuracy_and_loss(graph, weights, rows_of_part, part.labels)
+    def inputs(rows: slice) -> np.ndarray:
+        images = preparation.apply(part.images[rows])
+        # A network may take its pictures flat, or with a colour channel of their own.
+        return images.reshape(-1, *shape) if math.prod(shape) == size else images
+
+    return accuracy_and_loss(graph, weights, inputs, part.labels)

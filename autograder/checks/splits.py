@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "as_asked",
+    "check_classes",
     "check_labels",
     "check_overlap",
     "check_rows",
@@ -39,6 +40,44 @@ def _array(evidence: Evidence, name: str) -> ArrayView:
     if not isinstance(found, ArrayView) or found.ndim < 1:
         raise Unanswered(f"`{name}` is {describe(found)}, not an array.")
     return found
+
+
+def check_classes(evidence: Evidence, model: str) -> list[Finding]:
+    """Every set holds images of the classes of that model's task and of no other, and all of these."""
+    task = evidence.task(model)
+    findings = []
+    for part in _parts(evidence, model).values():
+        labels = class_numbers(_array(evidence, part.labels_name))
+        found = set() if labels is None else set(np.unique(labels).tolist())
+        wrong = sorted(found - set(range(len(task.classes))))
+        if wrong:
+            message = (
+                f"`{part.labels_name}` holds the label {wrong[-1]}, for which this task has no class: with "
+                f"{len(task.classes)} output units there are places for 0 to {len(task.classes) - 1} only, "
+                "and the loss of any other is an error or NaN. Look at how the rows are picked: the end of a "
+                "range, or a `<=` too many."
+            )
+        elif len(found) < len(task.classes):
+            message = f"`{part.labels_name}` holds {len(found)} classes; the task has more."
+        else:
+            message = _strange_images(evidence, part.images_name, task)
+        if message:
+            findings.append(Finding(message=message, where=part.labels_name))
+    return findings
+
+
+def _strange_images(evidence: Evidence, name: str, task: Task) -> str:
+    """Say which classes are among the images of an array that should not be, if any; else nothing."""
+    kept = rows_of(_array(evidence, name))
+    if kept is None:
+        return ""
+    source = identify(kept[0], evidence.data).images
+    every = np.concatenate([evidence.data.y_train, evidence.data.y_test])
+    classes = every[source[source >= 0]]
+    strange = classes[~np.isin(classes, task.classes)]
+    if len(strange) <= SHARED * len(classes):
+        return ""
+    return f"`{name}` holds pictures of the class {strange.max()}, which does not belong to this task."
 
 
 def check_sizes(evidence: Evidence, model: str) -> list[Finding]:

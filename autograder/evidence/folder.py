@@ -93,6 +93,8 @@ class Fed:
     rows: int | None
     inputs: ArrayView | None
     labels: ArrayView | None
+    label_range: tuple[float, float] | None = None
+    """The lowest and the highest label of all rows."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -112,6 +114,10 @@ class Fit:
     validation: Fed | None
     history: Mapping[str, list[float]]
     raised: str
+    outputs: int | None = None
+    """How many numbers the model gives for an input."""
+    trainable: int | None = None
+    """How many of the model's weights training may change."""
 
 
 @attrs.frozen(kw_only=True)
@@ -387,7 +393,13 @@ def _fit(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fit:
         validation=_fed(record.get("validation"), arrays),
         history=history.history if isinstance(history, HistoryView) else {},
         raised=str(record.get("raised", ""))[:2000],
+        outputs=_count(record.get("outputs")),
+        trainable=_count(record.get("trainable")),
     )
+
+
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and value >= 0 else None
 
 
 def _callback(record: dict[str, Any]) -> Callback:
@@ -406,7 +418,15 @@ def _fed(record: dict[str, Any] | None, arrays: dict[str, np.ndarray]) -> Fed | 
         rows=record.get("rows") if isinstance(record.get("rows"), int) else None,
         inputs=inputs if isinstance(inputs, ArrayView) else None,
         labels=labels if isinstance(labels, ArrayView) else None,
+        label_range=_ends(record.get("label_range")),
     )
+
+
+def _ends(record: Any) -> tuple[float, float] | None:
+    if record is None:
+        return None
+    low, high = map(number, record)
+    return low, high
 
 
 def _evaluation(record: dict[str, Any]) -> Evaluation:

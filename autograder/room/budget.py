@@ -92,7 +92,11 @@ class Budget:
                 return history
             except Exception as error:
                 record["raised"] = f"{type(error).__name__}: {error}"[:2000]
-                raise
+                if not _labels_unfit(error):
+                    raise
+                history = _history_of_nan(model, validated=settings["validation_data"] is not None)
+                record["history"] = self.recorder.value(history)
+                return history
             finally:
                 model.run_eagerly = eager
                 model.train_function = model.test_function = None
@@ -102,7 +106,13 @@ class Budget:
     def _wrap_evaluate(self, evaluate: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(evaluate)
         def recorded(model: Any, *args: Any, **kwargs: Any) -> Any:
-            result = evaluate(model, *args, **kwargs)
+            try:
+                result = evaluate(model, *args, **kwargs)
+            except Exception as error:
+                if not _labels_unfit(error):
+                    raise
+                figures = _figures_of_nan(model)
+                result = figures if kwargs.get("return_dict") else list(figures.values())
             if self._probe_steps is None and len(self.evaluations) < MAX_RECORDS:
                 compiled = describe_compilation(model) or {}
                 self.evaluations.append(
@@ -129,6 +139,8 @@ class Budget:
             "model": self._serial(model),
             "after": self._marked(),
             "compiled": describe_compilation(model),
+            "outputs": _outputs(model),
+            "trainable": _trainable(model),
             "epochs": _whole(settings["epochs"]),
             "initial_epoch": _whole(settings["initial_epoch"]),
             "batch_size": _whole(settings["batch_size"]),
@@ -161,6 +173,7 @@ class Budget:
                     "batch": len(inputs) if hasattr(inputs, "shape") else None,
                     "inputs": self._rows(inputs, slice(SAMPLE)),
                     "labels": self._rows(labels, slice(SAMPLE)),
+                    "label_range": _range(labels),
                 }
             if not hasattr(x, "shape"):
                 return {"source": type(x).__name__[:80], "rows": None, "inputs": None, "labels": None}
@@ -171,6 +184,7 @@ class Budget:
                 "rows": len(x),
                 "inputs": self._rows(x, positions),
                 "labels": self._rows(y, positions),
+                "label_range": _range(y),
             }
         except Exception as error:
             return {
@@ -286,6 +300,61 @@ def _callback(callback: Any) -> dict[str, Any]:
         "bases": bases[:20],
         "settings": dict(list(settings.items())[:40]),
     }
+
+
+def _outputs(model: Any) -> int | None:
+    """How many numbers a model gives for an input; None where that is not known or not one row."""
+    shape = getattr(model, "output_shape", None) if getattr(model, "built", False) else None
+    return shape[-1] if isinstance(shape, tuple) and shape and isinstance(shape[-1], int) else None
+
+
+def _trainable(model: Any) -> int | None:
+    """How many of a model's weights training may change; None where there are none yet."""
+    return len(model.trainable_weights) if getattr(model, "built", False) else None
+
+
+def _range(labels: Any) -> list[float] | None:
+    """The lowest and the highest label, of all rows; None for anything but finite numbers."""
+    array = np.asarray(labels)
+    if array.dtype.kind not in "biuf" or not array.size:
+        return None
+    ends = [float(array.min()), float(array.max())]
+    return ends if all(map(math.isfinite, ends)) else None
+
+
+_UNFIT_LABELS = (
+    "outside the valid range of [0,",
+    "Arguments `target` and `output` must have the same",
+    "Argument `output` must have rank (ndim) `target.ndim - 1`",
+)
+
+
+def _labels_unfit(error: Exception) -> bool:
+    """Whether a loss refuses labels: the output layer has no unit for them, or they are of another form.
+
+    On a graphics card, which students may train on, TensorFlow goes on after the former, with a loss of NaN;
+    earlier versions of Keras went on after the latter. So it is here, that what follows can be judged.
+    """
+    return any(words in str(error) for words in _UNFIT_LABELS)
+
+
+def _history_of_nan(model: Any, *, validated: bool) -> Any:
+    """What an epoch whose loss is NaN leaves behind."""
+    history = keras.callbacks.History()
+    history.set_model(model)
+    history.on_train_begin()
+    figures = _figures_of_nan(model)
+    logs = figures | ({f"val_{name}": value for name, value in figures.items()} if validated else {})
+    history.on_epoch_end(0, logs)
+    model.history = history
+    return history
+
+
+def _figures_of_nan(model: Any) -> dict[str, float]:
+    """The figures of a model whose outputs are NaN: no loss, and no picture right."""
+    metrics = (describe_compilation(model) or {}).get("metrics", [])
+    names = [metric if isinstance(metric, str) else str(metric.get("name")) for metric in metrics]
+    return {"loss": math.nan} | dict.fromkeys(names, 0.0)
 
 
 def _whole(value: Any) -> int | None:

@@ -1,0 +1,195 @@
+"""A search by cross-validation: candidates, folds, the choice, and figures that were measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from autograder.checks.findings import Finding
+from autograder.checks.fits import fits_of_question
+from autograder.evidence import ArrayView, Evidence, Fit, Unanswered, describe
+
+__all__ = ["check_best", "check_entries", "check_folds", "check_scores_measured"]
+
+TOLERANCE = 6e-3
+"""A student may round to two decimals."""
+_LOWER = ("loss", "error", "mse", "crossentropy", "cross_entropy")
+
+
+@attrs.frozen(kw_only=True)
+class _Candidate:
+    """One entry of the results."""
+
+    params: Any
+    mean: float
+    std: float
+    lower_is_better: bool
+    """Whether the name of the mean says that it is a loss."""
+
+
+def _candidates(evidence: Evidence, name: str) -> list[_Candidate]:
+    """The results as records. Raises Unanswered where they are none."""
+    results = evidence.value(name)
+    if results == []:
+        raise Unanswered(f"`{name}` is empty.")
+    if not isinstance(results, list):
+        raise Unanswered(
+            f"`{name}` is {describe(results)}; it should be a list with a dictionary for each try."
+        )
+    return [_candidate(entry, name) for entry in results]
+
+
+def _candidate(entry: Any, name: str) -> _Candidate:
+    if not isinstance(entry, dict):
+        raise Unanswered(f"An entry of `{name}` is {describe(entry)}; it should be a dictionary.")
+    params, mean, std = (_find(entry, word) for word in ("param", "mean", "std"))
+    for word, found in (("params", params), ("mean", mean), ("std", std)):
+        if found is None:
+            raise Unanswered(
+                f"An entry of `{name}` has no `{word}`; it has {', '.join(map(str, entry))[:200]}."
+            )
+    assert params is not None and mean is not None and std is not None
+    return _Candidate(
+        params=params[1],
+        mean=_number(mean[1], name, "mean"),
+        std=_number(std[1], name, "std"),
+        lower_is_better=any(word in mean[0] for word in _LOWER) and "neg" not in mean[0],
+    )
+
+
+def _find(entry: Mapping[Any, Any], word: str) -> tuple[str, Any] | None:
+    """The key that is, or else contains, a word, in small letters, with its value."""
+    named = [(str(key).lower(), value) for key, value in entry.items()]
+    exact = [pair for pair in named if pair[0].rstrip("s") == word]
+    return next(iter(exact + [pair for pair in named if word in pair[0]]), None)
+
+
+def _number(value: Any, name: str, what: str) -> float:
+    if isinstance(value, ArrayView) and value.data is not None and value.data.size == 1:
+        value = value.data.reshape(-1)[0].item()
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise Unanswered(f"The {what} of an entry of `{name}` is {describe(value)}, not a number.")
+    return float(value)
+
+
+def check_entries(evidence: Evidence, name: str, *, at_least: int) -> list[Finding]:
+    """There are several candidates that differ, each with its settings, a mean and a standard deviation."""
+    found = _candidates(evidence, name)
+    if len(found) < at_least:
+        return [Finding(message=f"`{name}` has {len(found)} entries: that is hardly a search.")]
+    if any(one.params == other.params for at, one in enumerate(found) for other in found[:at]):
+        return [Finding(message=f"Two entries of `{name}` have the same settings.")]
+    if any(not math.isfinite(one.std) or one.std < 0 for one in found if math.isfinite(one.mean)):
+        return [Finding(message=f"A standard deviation in `{name}` is negative or not a number.")]
+    if not any(math.isfinite(one.mean) for one in found):
+        return [Finding(message=f"No mean in `{name}` is a finite number: every training exploded.")]
+    return []
+
+
+def check_folds(evidence: Evidence, name: str, *, question: str, at_least: int) -> list[Finding]:
+    """Each candidate was trained once for each fold, on that many folds or more."""
+    candidates = len(_candidates(evidence, name))
+    if not evidence.observed:
+        return []
+    fits = len(fits_of_question(evidence, question))
+    if fits >= candidates * at_least:
+        return []
+    if not fits:
+        message = (
+            f"No network was trained for `{name}` when your notebook ran: its figures have to come from "
+            "trainings in the notebook itself."
+        )
+    else:
+        message = (
+            f"For the {candidates} entries of `{name}` there were {fits} trainings. Cross-validation trains "
+            "each candidate afresh for each fold, with that fold held out; too few folds, and the standard "
+            "deviation says nothing."
+        )
+    return [Finding(message=message)]
+
+
+def check_best(evidence: Evidence, name: str, best: str) -> list[Finding]:
+    """The chosen settings are those of the candidate with the best mean."""
+    found = [one for one in _candidates(evidence, name) if math.isfinite(one.mean)]
+    chosen = evidence.value(best)
+    if not found:
+        return [Finding(message=f"No mean in `{name}` is finite, so that none is the best.")]
+    own = [one for one in found if _same(one.params, chosen)]
+    if not own:
+        return [
+            Finding(
+                message=f"`{best}` is not the settings of any entry of `{name}`: take the dictionary of the "
+                "best."
+            )
+        ]
+    means = [one.mean for one in found]
+    # A mean above 1 is no share: without a name that tells, it is a loss, unless it is written in percent.
+    lower = found[0].lower_is_better or (max(means) > 1 and not _percent(evidence, means))
+    target = min(means) if lower else max(means)
+    if any(one.mean == target for one in own):
+        return []
+    word = "lowest" if lower else "highest"
+    return [
+        Finding(message=f"`{best}` is not of the entry with the {word} mean. Let Python find it in `{name}`.")
+    ]
+
+
+def _percent(evidence: Evidence, means: list[float]) -> bool:
+    """Whether means are accuracies in percent: then they are of the size of those that were seen."""
+    shares, losses = _scores(evidence, list(evidence.fits))
+    percent = [100 * value for value in shares]
+    return all(_within(mean, percent) for mean in means) and not all(_within(mean, losses) for mean in means)
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
+        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-12)
+    return type(one) is type(other) and not isinstance(one, ArrayView) and bool(one == other)
+
+
+def check_scores_measured(evidence: Evidence, name: str, *, question: str) -> list[Finding]:
+    """Each mean lies among the figures that the trainings of the notebook gave, where these are known."""
+    if not evidence.observed:
+        return []
+    fits = fits_of_question(evidence, question)
+    if not fits:
+        return [Finding(message=f"No network was trained for `{name}` when your notebook ran.")]
+    if not any("val_loss" in fit.history for fit in fits) and not evidence.evaluations:
+        return []
+    shares, losses = _scores(evidence, fits)
+    likely = (shares, [100 * value for value in shares], [1 - value for value in shares], losses)
+    for one in _candidates(evidence, name):
+        if not math.isfinite(one.mean) or any(_within(abs(one.mean), values) for values in likely):
+            continue
+        return [
+            Finding(
+                message=f"`{name}` holds a mean of {one.mean:.4g}, and no training or evaluation of your "
+                "notebook gave figures of that size when it ran. Figures have to come from the trainings "
+                "themselves."
+            )
+        ]
+    return []
+
+
+def _scores(evidence: Evidence, fits: list[Fit]) -> tuple[list[float], list[float]]:
+    """All accuracies and all losses that trainings and evaluations gave."""
+    histories = [(metric, value) for fit in fits for metric in fit.history for value in fit.history[metric]]
+    shares = [value for metric, value in histories if "acc" in metric]
+    losses = [value for metric, value in histories if "loss" in metric]
+    shares += [value for one in evidence.evaluations for value in one.results[1:]]
+    losses += [value for one in evidence.evaluations for value in one.results[:1]]
+    return list(filter(math.isfinite, shares)), list(filter(math.isfinite, losses))
+
+
+def _within(mean: float, values: list[float]) -> bool:
+    if not values:
+        return False
+    slack = TOLERANCE * max(1.0, max(values))
+    return min(values) - slack <= mean <= max(values) + slack

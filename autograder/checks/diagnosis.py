@@ -1,0 +1,163 @@
+"""Why a training went wrong: causes and cures, from what was recorded of it.
+
+Nothing here takes marks by itself; a check that finds a training failed says with these why it did.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from autograder.checks.findings import Finding
+from autograder.checks.fits import fits_of_question, fits_of_task, rows_fed
+from autograder.evidence import ArrayView, Compilation, Evidence, Fit
+
+__all__ = ["check_trainings", "explain", "loss_name"]
+
+SPARSE, CATEGORICAL, BINARY = (
+    "sparsecategoricalcrossentropy",
+    "categoricalcrossentropy",
+    "binarycrossentropy",
+)
+LARGE_INPUT = 30.0
+"""Inputs beyond this are pixels as they come: standardised ones hardly reach a tenth of it."""
+LEARNED = 0.95
+"""A loss that stays above this share of that of guessing shows no learning."""
+
+
+def check_trainings(evidence: Evidence, *, question: str) -> list[Finding]:
+    """The trainings of the question have a loss that fits labels and outputs, and something to train."""
+    return _distinct(fault for fit in fits_of_question(evidence, question) for fault in _faults(fit))
+
+
+def explain(evidence: Evidence, name: str) -> str:
+    """Why the submitted network of that name may have learned badly; empty where nothing shows why."""
+    found = [fault for fit in fits_of_task(evidence, evidence.task(name)) for fault in _faults(fit)]
+    if not found:
+        found = _of_history(evidence, name)
+    return " ".join(finding.message for finding in _distinct(found)[:2])
+
+
+def _distinct(findings: Any) -> list[Finding]:
+    return list(dict.fromkeys(findings))
+
+
+def _faults(fit: Fit) -> list[Finding]:
+    """What is wrong with one training; the first of these explains the others."""
+    for look in (_labels_beyond, _unfit_loss, _nothing_to_train, _exploded):
+        message = look(fit)
+        if message:
+            return [Finding(message=message)]
+    return []
+
+
+def loss_name(compilation: Compilation | None) -> str:
+    """The loss that a model was compiled with, in small letters and without underscores."""
+    loss: Any = compilation.loss if compilation else None
+    name = loss.get("name", "") if isinstance(loss, dict) else loss
+    return name.replace("_", "").lower() if isinstance(name, str) else ""
+
+
+def _whole_labels(labels: ArrayView | None) -> bool:
+    """Whether labels are one number for each row."""
+    return labels is not None and (labels.ndim == 1 or (labels.ndim == 2 and labels.shape[1] == 1))
+
+
+def _labels_beyond(fit: Fit) -> str:
+    fed, units = fit.training, fit.outputs
+    if fed is None or fed.label_range is None or not units or units < 2 or not _whole_labels(fed.labels):
+        return ""
+    low, high = fed.label_range
+    if low >= 0 and high < units:
+        return ""
+    return (
+        f"A network with {units} output units was trained with labels from {low:g} to {high:g}. A softmax of "
+        f"{units} units has places for the labels 0 to {units - 1} only: for any other label the loss turns "
+        "NaN, and with it every weight (on a machine without a graphics card Keras stops instead, with "
+        "`label value outside the valid range`). Number the classes anew from 0, as by subtracting the "
+        "lowest label."
+    )
+
+
+def _unfit_loss(fit: Fit) -> str:
+    loss, fed = loss_name(fit.compilation), fit.training
+    if fed is None or fed.labels is None or not fit.outputs or fit.outputs < 2:
+        return ""
+    whole = _whole_labels(fed.labels)
+    if loss == BINARY and whole:
+        return (
+            "A training uses `binary_crossentropy` with whole numbers as labels. That loss is for outputs "
+            "that each say yes or no, with a 0 or a 1 for each as label; classes of which exactly one is "
+            "right, behind a softmax, want the sparse categorical cross-entropy."
+        )
+    if loss == CATEGORICAL and whole:
+        return (
+            "A training uses `categorical_crossentropy` with whole numbers as labels. It wants one-hot "
+            "labels; for whole numbers there is a sparse variant."
+        )
+    if loss == SPARSE and not whole:
+        return (
+            "A training uses the sparse cross-entropy, which wants a whole number for each row, with labels "
+            f"of shape {fed.labels.shape}. One-hot labels want the variant that is not sparse."
+        )
+    return ""
+
+
+def _nothing_to_train(fit: Fit) -> str:
+    if fit.trainable != 0:
+        return ""
+    return (
+        "A network was trained of which every layer is frozen: nothing can change, and the loss stays where "
+        "it is. At least the new output layer has to be trainable."
+    )
+
+
+def _exploded(fit: Fit) -> str:
+    losses = [*fit.history.get("loss", []), *fit.history.get("val_loss", [])]
+    if all(map(math.isfinite, losses)):
+        return ""
+    return _why_nan(_raw_inputs(fit))
+
+
+def _why_nan(raw: bool) -> str:
+    cure = (
+        "Its inputs are pixels up to 255: scale them first."
+        if raw
+        else "Most often the learning rate is too large: divide it by ten."
+    )
+    return f"The loss of a training turned NaN: its weights grew without bound. {cure}"
+
+
+def _raw_inputs(fit: Fit) -> bool:
+    rows = rows_fed(fit.training)
+    return rows is not None and rows.size > 0 and float(np.nanmax(np.abs(rows))) > LARGE_INPUT
+
+
+def _of_history(evidence: Evidence, name: str) -> list[Finding]:
+    """What the submitted curves show."""
+    history = evidence.saved_history(name) or {}
+    losses = history.get("loss", [])
+    raw = any(_raw_inputs(fit) for fit in fits_of_task(evidence, evidence.task(name)))
+    if any(not math.isfinite(loss) for loss in losses):
+        return [Finding(message=_why_nan(raw))]
+    if losses and _is_dead(evidence, name, history):
+        cause = "Its inputs are pixels up to 255: scale them." if raw else _CAUSES_OF_DEATH
+        message = (
+            "Over the whole training the loss hardly left that of guessing: the network answers nearly the "
+            f"same whatever it is shown. {cause}"
+        )
+        return [Finding(message=message)]
+    return []
+
+
+_CAUSES_OF_DEATH = (
+    "A learning rate that is far too large or far too small does that, and so do equal initial weights."
+)
+
+
+def _is_dead(evidence: Evidence, name: str, history: Mapping[str, list[float]]) -> bool:
+    classes = len(evidence.task(name).classes) or 10
+    return min(history["loss"]) > LEARNED * math.log(classes)

@@ -1,0 +1,79 @@
+"""Which of the recorded trainings a question, or a model that is handed in, is about."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+from autograder.checks.preparation import identify, rows_of
+from autograder.evidence import Evidence, Fed, Fit
+
+if TYPE_CHECKING:
+    from autograder.labs import Task
+
+__all__ = ["FedImages", "fed_images", "fits_of_question", "fits_of_task", "rows_fed"]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class FedImages:
+    """Which images of the data set a training was given, as far as its kept rows show them."""
+
+    classes: np.ndarray
+    """The class of each recognised image."""
+    from_test: float
+    """The share of the recognised images that are test images."""
+
+
+def fits_of_question(evidence: Evidence, question: str) -> list[Fit]:
+    """The trainings that ran before the question was marked, and after the nearest one before it was.
+
+    A notebook without checks does not tell when that was: then all trainings count.
+    """
+    marks = {mark for fit in evidence.fits for mark in fit.after}
+    earlier = [mark for mark in marks if 0 <= _number(mark) < _number(question)]
+    before = max(earlier, key=_number, default=None)
+    return [
+        fit
+        for fit in evidence.fits
+        if question not in fit.after and (before is None or before in fit.after) and not _later(fit, question)
+    ]
+
+
+def _later(fit: Fit, question: str) -> bool:
+    return any(_number(mark) > _number(question) for mark in fit.after)
+
+
+def _number(question: str) -> int:
+    digits = question.removeprefix("q")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 4 else -1
+
+
+def rows_fed(fed: Fed | None) -> np.ndarray | None:
+    """The kept rows of what a training was given, flattened, or None where there are none."""
+    kept = rows_of(fed.inputs) if fed and fed.inputs is not None else None
+    return None if kept is None else kept[0]
+
+
+@functools.lru_cache(maxsize=512)
+def fed_images(evidence: Evidence, fit: Fit) -> FedImages:
+    """Which images a training was given."""
+    rows = rows_fed(fit.training)
+    if rows is None:
+        return FedImages(classes=np.zeros(0, np.int64), from_test=0.0)
+    source = identify(rows, evidence.data)
+    labels = np.concatenate([evidence.data.y_train, evidence.data.y_test])
+    return FedImages(classes=labels[source.images[source.images >= 0]], from_test=source.from_test)
+
+
+def fits_of_task(evidence: Evidence, task: Task) -> list[Fit]:
+    """The trainings on images of the task's classes; all trainings where it has all classes."""
+    if not task.classes:
+        return list(evidence.fits)
+    return [fit for fit in evidence.fits if _is_of(fed_images(evidence, fit), task)]
+
+
+def _is_of(images: FedImages, task: Task) -> bool:
+    return len(images.classes) > 0 and float(np.isin(images.classes, task.classes).mean()) > 0.5

@@ -1,0 +1,146 @@
+"""A small training set with as many images of each class: which images, and how labelled."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autograder.checks.findings import Finding
+from autograder.checks.preparation import Source, identify, rows_of
+from autograder.checks.splits import class_numbers
+from autograder.data import VALID
+from autograder.evidence import ArrayView, Evidence, Unanswered, describe
+
+__all__ = ["check_images", "check_labels"]
+
+FEW = 0.02
+"""The share of rows that may be mistaken for other images."""
+
+
+def _array(evidence: Evidence, name: str) -> ArrayView:
+    found = evidence.value(name)
+    if not isinstance(found, ArrayView) or found.ndim < 1 or len(found) == 0:
+        raise Unanswered(f"`{name}` is {describe(found)}, not an array with rows.")
+    return found
+
+
+def _source(evidence: Evidence, name: str) -> tuple[Source, np.ndarray]:
+    """What the kept rows of an array show, and which rows these are. Raises Unanswered."""
+    kept = rows_of(_array(evidence, name))
+    if kept is None:
+        raise Unanswered(f"`{name}` does not hold one image in each row.")
+    source = identify(kept[0], evidence.data)
+    if source.recognised < 0.5:
+        raise Unanswered(
+            f"The rows of `{name}` are not the pictures with their pixels scaled. Any other preparation "
+            "belongs inside the model."
+        )
+    return source, kept[1]
+
+
+def _true_classes(evidence: Evidence, source: Source) -> np.ndarray:
+    """The class of each row's image; -1 where it was not recognised."""
+    labels = np.concatenate([evidence.data.y_train, evidence.data.y_test]).astype(np.int64)
+    return np.where(source.images >= 0, labels[source.images], -1)
+
+
+def check_images(evidence: Evidence, model: str, *, images: str, labels: str, each: int) -> list[Finding]:
+    """The set holds that many training images of each class of the model's task, none of them twice."""
+    source, _ = _source(evidence, images)
+    classes = evidence.task(model).classes
+    rows = len(_array(evidence, images))
+    findings = _strangers(images, _true_classes(evidence, source), classes)
+    findings += _counts(evidence, images, labels, classes, rows=rows, each=each)
+    findings += _places(images, source)
+    if _repeated(_array(evidence, images)):
+        findings.append(Finding(message=f"Some pictures stand in `{images}` more than once."))
+    return findings
+
+
+def _strangers(name: str, true: np.ndarray, classes: tuple[int, ...]) -> list[Finding]:
+    known = true[true >= 0]
+    foreign = sorted(set(known[~np.isin(known, classes)].tolist()))
+    if not foreign or np.isin(known, classes).mean() >= 1 - FEW:
+        return []
+    message = (
+        f"`{name}` holds pictures of the digits {', '.join(map(str, foreign))}, which the base has learned "
+        "already. Pick the rows by their labels before you take the first ones."
+    )
+    return [Finding(message=message, where=name)]
+
+
+def _counts(
+    evidence: Evidence, images: str, labels: str, classes: tuple[int, ...], *, rows: int, each: int
+) -> list[Finding]:
+    given = class_numbers(evidence.labels(labels))
+    numbers = [] if given is None else np.unique(given, return_counts=True)[1].tolist()
+    if rows == each * len(classes) and (given is None or numbers == [each] * len(classes)):
+        return []
+    if rows == each:
+        what = f"`{images}` holds {rows} images in all. Asked for are as many of each digit."
+    else:
+        what = f"`{images}` holds {rows:,} images."
+    listed = f" By their labels they are {_listed(numbers)}." if 0 < len(numbers) <= 2 * len(classes) else ""
+    cure = (
+        " The first rows of the whole set hold each digit as often as it happens to come: find the rows of "
+        "each digit, and take the first ones of each."
+    )
+    uneven = len(set(numbers)) > 1
+    return [Finding(message=what + (listed + cure if uneven else listed), where=images)]
+
+
+def _listed(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers[:-1])) + f" and {numbers[-1]}" if len(numbers) > 1 else str(numbers[0])
+
+
+def _places(name: str, source: Source) -> list[Finding]:
+    if source.from_test > FEW:
+        message = (
+            f"`{name}` holds pictures of the test set. Once trained on, they can no longer tell how the "
+            "network does on new ones."
+        )
+        return [Finding(message=message, where=name)]
+    known = source.images[source.images >= 0]
+    if len(known) and float((known < VALID).mean()) > FEW:
+        message = (
+            f"`{name}` holds pictures that this lab sets aside for validation, the first {VALID:,} of the "
+            "training set. Take them from the rest."
+        )
+        return [Finding(message=message, where=name)]
+    return []
+
+
+def _repeated(array: ArrayView) -> bool:
+    if array.summary is not None:
+        keys = array.summary.hashes
+        return len(np.unique(keys)) < (1 - FEW) * len(keys)
+    rows = np.ascontiguousarray(array.data).reshape(len(array), -1)
+    return len({row.tobytes() for row in rows}) < (1 - FEW) * len(rows)
+
+
+def check_labels(evidence: Evidence, model: str, *, images: str, labels: str) -> list[Finding]:
+    """The labels are numbered from 0, and each is that of its image."""
+    array = _array(evidence, labels)
+    given, classes = class_numbers(array), evidence.task(model).classes
+    if given is None:
+        return [Finding(message=f"`{labels}` is {describe(array)}, which does not look like class numbers.")]
+    if len(given) != len(_array(evidence, images)):
+        return [Finding(message=f"`{labels}` has {len(given):,} rows and `{images}` another number.")]
+    if given.min() < 0 or given.max() >= len(classes):
+        units = len(classes)
+        message = (
+            f"The labels in `{labels}` run from {given.min()} to {given.max()}. A softmax of {units} units "
+            f"has places for the labels 0 to {units - 1} only: with any other the loss turns NaN, and with "
+            "it every weight (or, without a graphics card, Keras stops with an error about the valid range). "
+            "Subtract the lowest digit."
+        )
+        return [Finding(message=message, where=labels)]
+    source, positions = _source(evidence, images)
+    true = _true_classes(evidence, source)
+    known = true >= 0
+    if (np.asarray(classes)[given[positions[known]]] == true[known]).mean() >= 1 - FEW:
+        return []
+    message = (
+        f"The labels in `{labels}` are not those of the pictures in `{images}`, row by row. Pick and order "
+        "both with the same row numbers."
+    )
+    return [Finding(message=message, where=labels)]
