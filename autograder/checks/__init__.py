@@ -4,7 +4,7 @@ A hidden test reads `require(structure.check_input(evidence_of(env, LAB).probe_m
 Names are the field's; each check's first docstring line is what the rubric says.
 """
 
-from autograder.checks import accuracy, compiling, preparation, search, splits, structure, training
+from autograder.checks import accuracy, compiling, pairs, preparation, search, splits, structure, training
 from autograder.checks.findings import CheckFailed, Finding, require
 from autograder.checks.sources import evidence_of
 
@@ -14,6 +14,7 @@ __all__ = [
     "accuracy",
     "compiling",
     "evidence_of",
+    "pairs",
     "preparation",
     "require",
     "search",

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from autograder.room.describe import Recorder
-from autograder.room.models import describe_model
+from autograder.room.models import Shapes, describe_model
 from autograder.room.stream import npz_bytes
 
 __all__ = ["Collector", "Part", "ProbeRoom", "load_probes", "write_part"]
@@ -37,7 +37,7 @@ class ProbeRoom:
             raise NameError(f"{name} is not defined")
         return self._namespace[name]
 
-    def model(self, model: Any, input_shape: tuple[int, ...] | None = None) -> dict[str, Any]:
+    def model(self, model: Any, input_shape: Shapes | None = None) -> dict[str, Any]:
         """The record of a model; of anything else, what it is."""
         if isinstance(model, keras.Model):
             return describe_model(self._recorder.keep, model, input_shape)
