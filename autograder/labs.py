@@ -135,5 +135,5 @@ def _read(folder: Path) -> Lab:
 
 
 def _task(name: str, settings: dict[str, Any]) -> Task:
-    lists = {key: tuple(settings[key]) for key in ("classes", "sets") if key in settings}
+    lists: dict[str, Any] = {key: tuple(settings[key]) for key in ("classes", "sets") if key in settings}
     return Task(name=name, **settings | lists)

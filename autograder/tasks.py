@@ -113,7 +113,7 @@ def _chosen(data: DataSet, which: str, classes: tuple[int, ...]) -> tuple[Images
 
 @functools.lru_cache(maxsize=8)
 def _pairs(data: DataSet, which: str, classes: tuple[int, ...]) -> tuple[tuple[Labels, Labels], Labels]:
-    """Pairs of images, always the same ones: half of one class (0), half of two (1), none of one image twice."""
+    """Pairs of images, always the same: half of one class (0), half of two (1), none of one image twice."""
     _, labels = _chosen(data, which, classes)
     rng = np.random.default_rng(0)
     answers = np.arange(PAIRS) % 2

@@ -6,6 +6,7 @@ Tower A is the chain of layers behind a pair network's first input, tower B that
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -87,14 +88,16 @@ def check_towers(model: ModelView, *, count: int, units: int) -> list[Finding]:
     for letter, tower in zip(_TOWERS, meeting_of(model).towers, strict=True):
         if len(tower.blocks) != count:
             message = (
-                f"Tower {letter} has {len(tower.blocks)} dense layers. Compare that with the question: a tower "
+                f"Tower {letter} has {len(tower.blocks)} dense layers. Compare that with the question: a "
+                "tower "
                 "ends with its last hidden layer, without a layer that answers anything."
             )
             findings.append(Finding(message=message))
         for number, block in enumerate(tower.blocks, start=1):
             if block.units != units:
                 message = (
-                    f"In tower {letter}, hidden layer {number} has {block.units} units, which is not what was "
+                    f"In tower {letter}, hidden layer {number} has {block.units} units, which is not what "
+                    "was "
                     "asked for."
                 )
                 findings.append(Finding(message=message, where=block.dense.name))
@@ -170,7 +173,8 @@ def check_head(model: ModelView, *, units: int) -> list[Finding]:
     if meeting.join.kind != "concatenate":
         return [
             Finding(
-                message=f"The towers' outputs are joined by `{meeting.join.name}` ({meeting.join.kind}), which "
+                message=f"The towers' outputs are joined by `{meeting.join.name}` ({meeting.join.kind}), "
+                "which "
                 "mixes them up before anything can compare them. Asked for is to put them side by side.",
                 where=meeting.join.name,
             )
@@ -178,7 +182,8 @@ def check_head(model: ModelView, *, units: int) -> list[Finding]:
     if len(head.blocks) != 2:
         return [
             Finding(
-                message=f"Behind the place where the towers are joined stand {len(head.blocks)} dense layers. "
+                message=f"Behind the place where the towers are joined stand {len(head.blocks)} dense "
+                "layers. "
                 "Asked for are one hidden layer and the output."
             )
         ]
@@ -191,7 +196,8 @@ def check_head(model: ModelView, *, units: int) -> list[Finding]:
         findings.append(Finding(message=message, where=hidden.dense.name))
     if not [node for node in hidden.after if node.kind in ("activation", "custom")]:
         message = (
-            "The hidden layer behind the towers has no activation. Whether two pictures are of one class is no "
+            "The hidden layer behind the towers has no activation. Whether two pictures are of one class "
+            "is no "
             "weighted sum of what the towers say: it takes a bend in between."
         )
         findings.append(Finding(message=message, where=hidden.dense.name))
@@ -308,14 +314,16 @@ def check_pair_labels(batches: Drawn) -> list[Finding]:
     if right == 0:
         return [
             Finding(
-                message="Every label is the other way round: look again at which of 0 and 1 the question gives "
+                message="Every label is the other way round: look again at which of 0 and 1 the question "
+                "gives "
                 "to two pictures of the same class."
             )
         ]
     return [
         Finding(
             message=f"{1 - right:.0%} of the labels are not those of their pairs. Whatever puts pairs into "
-            "another order has to put their labels into the same one; and a picture that was drawn freely may "
+            "another order has to put their labels into the same one; and a picture that was drawn "
+            "freely may "
             "be of the same class by chance."
         )
     ]
@@ -335,7 +343,8 @@ def check_balance(batches: Drawn) -> list[Finding]:
         )
     else:
         message = (
-            f"{share:.0%} of the pairs are of one class, and the number changes from batch to batch or is not "
+            f"{share:.0%} of the pairs are of one class, and the number changes from batch to batch or is "
+            "not "
             "half of it. Half and half is what is asked for, in each batch: otherwise the more frequent "
             "answer is worth guessing."
         )
@@ -354,7 +363,8 @@ def check_shuffled(batches: Drawn) -> list[Finding]:
     how = "in two blocks" if np.mean(changes) <= 0.25 else "in the same places in every batch"
     return [
         Finding(
-            message=f"Pairs of one class and pairs of two stand {how}. Shuffle the pairs, and their labels in "
+            message=f"Pairs of one class and pairs of two stand {how}. Shuffle the pairs, and their "
+            "labels in "
             "the same way."
         )
     ]
@@ -394,11 +404,12 @@ def check_draws(batches: Drawn) -> list[Finding]:
                         "are drawn from."
                     )
                 ]
-    for one, other in zip(batches, batches[1:], strict=False):
+    for one, other in itertools.pairwise(batches):
         if (one.number, other.number) == (0, 1) and one.equals(other):
             return [
                 Finding(
-                    message="One batch after the other holds the same pairs. Each batch should be a new draw: "
+                    message="One batch after the other holds the same pairs. Each batch should be a new "
+                    "draw: "
                     "there are a thousand million pairs to learn from."
                 )
             ]
@@ -433,12 +444,14 @@ def check_pair_loss(evidence: Evidence, *, question: str, builder: str) -> list[
     name, logits = losses[-1]
     if logits and name.startswith("binary"):
         message = (
-            "The loss is told to expect logits (`from_logits=True`), but the network ends in a sigmoid, which "
+            "The loss is told to expect logits (`from_logits=True`), but the network ends in a sigmoid, "
+            "which "
             "is then applied twice."
         )
     else:
         message = (
-            f"The pair network is trained with {name or 'no loss'}. An answer that is yes or no, given as one "
+            f"The pair network is trained with {name or 'no loss'}. An answer that is yes or no, given as "
+            "one "
             "probability, wants the binary cross-entropy."
         )
     return [Finding(message=message)]
@@ -543,7 +556,8 @@ def check_classifier(found: Any, *, classes: int) -> list[Finding]:
     if _shapes(stack.hidden) != _shapes(tower.blocks):
         message = (
             f"Ahead of the new layer the classifier has {len(stack.hidden)} dense layers; the tower has "
-            f"{len(tower.blocks)}, of {tower.blocks[0].units if tower.blocks else 0} units. Take them all, with "
+            f"{len(tower.blocks)}, of {tower.blocks[0].units if tower.blocks else 0} units. Take them "
+            "all, with "
             "their activations, and nothing else."
         )
         findings.append(Finding(message=message))
@@ -572,7 +586,8 @@ def check_reuse(found: Any) -> list[Finding]:
     else:
         message = (
             "The classifier's hidden layers do not have the weights of the pair network that it was given. "
-            "Layers that are made anew, or cloned, start from random weights; and the function should use its "
+            "Layers that are made anew, or cloned, start from random weights; and the function should "
+            "use its "
             "argument."
         )
     return [Finding(message=message)]
@@ -650,7 +665,8 @@ def check_saved_classifier(
         message = f"`{where}` holds tower B of `{pair_name}.keras`; asked for is tower A."
     else:
         message = (
-            f"The hidden layers of `{where}` are not those of `{pair_name}.keras`: was it trained from scratch, "
+            f"The hidden layers of `{where}` are not those of `{pair_name}.keras`: was it trained from "
+            "scratch, "
             "or do the two files come from different runs?"
         )
     return [Finding(message=message, where=where)]

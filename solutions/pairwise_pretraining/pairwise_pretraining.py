@@ -34,28 +34,27 @@ tests:
 # Learning from pairs: is this the same digit?
 
 Labels are expensive. To say *which* digit a picture shows somebody has to look at it and know the ten
-classes; with medical pictures that somebody is a doctor. It is often much cheaper to learn whether
-two pictures show *the same* thing: two photographs from one burst, two signatures from one account,
-two scans of one patient.
+classes; with medical pictures that somebody is a doctor. It is often much cheaper to learn whether two
+pictures show *the same* thing: two photographs from one burst, two signatures from one account, two
+scans of one patient.
 
 In this lab you train a network on nothing but that question. It sees two handwritten digits and says
-whether they belong to the same class. It is never told what the classes are. To answer, it has to
-find out by itself what makes a three a three. Then you take half of it, freeze it, put one new layer on
-top, and teach that layer the names of the digits with only 5,000 named pictures. You compare the result
-with a network that has to learn everything from those 5,000.
+whether they belong to the same class. It is never told what the classes are. To answer, it has to find
+out by itself what makes a three a three. Then you take half of it, freeze it, put one new layer on top,
+and teach that layer the names of the digits with only 5,000 named pictures. You compare the result with
+a network that has to learn everything from those 5,000.
 
 1. build a network with two inputs and two towers,
 2. divide the data, and draw pairs from it,
 3. train the towers on pairs,
 4. use one tower again, and see what it was worth.
 
-You need no graphics card. On an ordinary laptop all cells together take one to two minutes, most of it in
-question 3.
+You need no graphics card. On an ordinary laptop all cells together take one to two minutes, most of it
+in question 3.
 
-**How to work.** Answer in the cells that hold `...`, run them, then run the `grader.check` cell
-below. A check costs nothing and may be run as often as you like. It looks at names, shapes and
-types and takes a second or so; passing it means that your answer can be graded, not yet that it is
-right.
+**How to work.** Answer in the cells that hold `...`, run them, then run the `grader.check` cell below.
+A check costs nothing and may be run as often as you like. It looks at names, shapes and types and takes
+a second or so; passing it means that your answer can be graded, not yet that it is right.
 """
 
 # %% [markdown]
@@ -63,14 +62,14 @@ right.
 ## Three switches
 
 - `QUICK`: with `True`, the trainings below take few pictures and few epochs, and the whole notebook
-  runs in less than a minute. That is for trying things out. Hand in trainings made with
-  `QUICK = False`.
+  runs in less than a minute. That is for trying things out. Hand in trainings made with `QUICK =
+  False`.
 - `RETRAIN`: with `False`, a network that you trained and saved before is loaded instead of trained
-  again, so you can close the notebook today and go on tomorrow. With `True` it is trained afresh
-  and the saved one is replaced. A quick training is saved like any other: after playing with
-  `QUICK`, set `RETRAIN = True` once for the real one.
-- `SEED`: where the random numbers start. With the same seed you get the same initial weights and
-  the same pairs, so you can tell whether a change of yours helped or whether you were lucky.
+  again, so you can close the notebook today and go on tomorrow. With `True` it is trained afresh and
+  the saved one is replaced. A quick training is saved like any other: after playing with `QUICK`, set
+  `RETRAIN = True` once for the real one.
+- `SEED`: where the random numbers start. With the same seed you get the same initial weights and the
+  same pairs, so you can tell whether a change of yours helped or whether you were lucky.
 """
 
 # %%
@@ -90,8 +89,8 @@ dnnlab.set_seed(SEED)
 """
 `dnnlab.set_seed` makes initial weights repeatable without setting TensorFlow's *global* seed. With the
 global one, `fit` on arrays hands a network the very same batches in the very same order in every epoch.
-`dnnlab.batches(X, y, batch_size, seed)`, which you will use in question 4, gives `fit` a dataset that is
-shuffled anew for each epoch, and in the same way each time you run it.
+`dnnlab.batches(X, y, batch_size, seed)`, which you will use in question 4, gives `fit` a dataset that
+is shuffled anew for each epoch, and in the same way each time you run it.
 """
 
 # %% [markdown]
@@ -99,9 +98,9 @@ shuffled anew for each epoch, and in the same way each time you run it.
 ## The data
 
 `dnnlab.load_mnist()` returns what `keras.datasets.mnist.load_data()` returns: 60,000 pictures of
-handwritten digits to train on and 10,000 to test with. Without the real data set and without a connection
-it falls back on a small stand-in of 10,000 + 2,000 pictures and says so; everything below runs on that too,
-but its accuracies mean nothing.
+handwritten digits to train on and 10,000 to test with. Without the real data set and without a
+connection it falls back on a small stand-in of 10,000 + 2,000 pictures and says so; everything below
+runs on that too, but its accuracies mean nothing.
 """
 
 # %%
@@ -128,29 +127,29 @@ name: q1
 Write `build_pair_model()`. It returns a new Keras model, not compiled, that takes **two** pictures of
 28 x 28 pixels and gives **one** number, the probability that they show **different** digits:
 
-- **tower A** takes the first picture: it flattens it and passes it through **5 hidden dense layers of 100
-  units**, each with the **ELU** activation and **He** initialisation. A tower has no output layer.
+- **tower A** takes the first picture: it flattens it and passes it through **5 hidden dense layers of
+  100 units**, each with the **ELU** activation and **He** initialisation. A tower has no output layer.
 - **tower B** does the same with the second picture. It has **weights of its own**.
 - The outputs of the two towers are **concatenated**.
 - One **hidden dense layer of 10 units**, with an activation of your choice, compares them.
 - One **sigmoid unit** answers.
 
 A `Sequential` model has one input, so this takes the functional API: two `keras.Input`, layers that are
-called on what comes before them, and `keras.Model(inputs=[a, b], outputs=...)` around it all. Mind the order:
-the first input belongs to tower A.
+called on what comes before them, and `keras.Model(inputs=[a, b], outputs=...)` around it all. Mind the
+order: the first input belongs to tower A.
 
-**Why a hidden layer behind the towers?** Each tower describes its picture with 100 numbers. If there were
-only the output unit, it would add up evidence from the left and evidence from the right. But that A looks
-like a three is evidence for neither answer: it all depends on B. *Same or different* is a relation, the
-XOR of old, and that takes at least one hidden layer with a bend in it.
+**Why a hidden layer behind the towers?** Each tower describes its picture with 100 numbers. If there
+were only the output unit, it would add up evidence from the left and evidence from the right. But that
+A looks like a three is evidence for neither answer: it all depends on B. *Same or different* is a
+relation, the XOR of old, and that takes at least one hidden layer with a bend in it.
 
 **A small help for later.** In question 4 you will want to find the end of tower A again. Give the last
-layer of each tower a `name`, such as `tower_a` and `tower_b`; then `model.get_layer("tower_a").output` is
-what tower A says.
+layer of each tower a `name`, such as `tower_a` and `tower_b`; then `model.get_layer("tower_a").output`
+is what tower A says.
 
-*To think about, not graded:* two towers *with the same weights* (a Siamese network) would see to it that
-the answer hardly depends on which picture comes first, and would have half as many weights to learn. What
-might speak for two that learn apart?
+*To think about, not graded:* two towers *with the same weights* (a Siamese network) would see to it
+that the answer hardly depends on which picture comes first, and would have half as many weights to
+learn. What might speak for two that learn apart?
 """
 
 # %% [raw]
@@ -268,7 +267,7 @@ def test_activations(env):
 hidden: true
 points: 4
 success_message: Every hidden layer of both towers uses He initialisation.
-failure_message: Every hidden layer of both towers needs He initialisation. The default of Keras is another one.
+failure_message: Every hidden layer of a tower needs He initialisation. The default of Keras is another one.
 """  # END TEST CONFIG
 
 
@@ -336,16 +335,16 @@ name: q2
 
 - **split 2** (`X2, y2`) is the **first 5,000** pictures of the training set with their labels: all that
   the classifier of question 4 may learn names from,
-- **split 1** (`X1, y1`) is all the **others**, 55,000 of them: the towers learn from pairs of these (of the
-  stand-in's 10,000 pictures, 5,000 are left for split 1),
+- **split 1** (`X1, y1`) is all the **others**, 55,000 of them: the towers learn from pairs of these (of
+  the stand-in's 10,000 pictures, 5,000 are left for split 1),
 - the pixels are numbers from 0 to 1 of type `float32`; keep the pictures' shape.
 
-No picture may be in both: else the classifier would be taught with pictures that its tower knows already,
-and you would not see how well a tower describes *new* ones.
+No picture may be in both: else the classifier would be taught with pictures that its tower knows
+already, and you would not see how well a tower describes *new* ones.
 
-**Then** write `generate_pairs(X, y, batch_size, rng)`. It returns one batch `((a, b), labels)`: two arrays
-of `batch_size` pictures each, and the labels of the pairs. (If you prefer, make it a generator that yields
-such batches without end. Both count.)
+**Then** write `generate_pairs(X, y, batch_size, rng)`. It returns one batch `((a, b), labels)`: two
+arrays of `batch_size` pictures each, and the labels of the pairs. (If you prefer, make it a generator
+that yields such batches without end. Both count.)
 
 - Exactly **half** of the pairs show the **same** digit; their label is **0**. The other half show two
   **different** digits; their label is **1**. `batch_size` is even.
@@ -365,8 +364,8 @@ bookkeeping about who is of which class. Or draw both freely, look which pairs a
 be, and draw their second picture again, until all fit. NumPy does either for a whole batch at a time; a
 Python loop over single pairs works too, and takes ten times as long.
 
-There are about one and a half thousand million pairs of 55,000 pictures. You will not run out of them, and
-no pair is likely to be seen twice: a network cannot learn pairs by heart.
+There are about one and a half thousand million pairs of 55,000 pictures. You will not run out of them,
+and no pair is likely to be seen twice: a network cannot learn pairs by heart.
 """
 
 # %% [raw]
@@ -428,7 +427,8 @@ def test_the_four_arrays_exist(env):
         images, labels = len(env["X" + number]), len(env["y" + number])
         assert images == labels, f"X{number} has {images} pictures, y{number} has {labels} labels"
     kinds = {name: str(env[name].dtype) for name in ("X1", "X2")}
-    assert len(set(kinds.values())) == 1, f"both splits should be prepared alike; their types are {kinds}"
+    alike = len(set(kinds.values())) == 1
+    assert alike, f"both splits should be prepared alike; their types are {kinds}"
 
 
 # %%
@@ -521,7 +521,7 @@ def test_labels_in_step(env):
 hidden: true
 points: 5
 success_message: Pairs of one digit have label 0, pairs of two label 1.
-failure_message: The labels are not those of the pairs: 0 for one digit, 1 for two different ones.
+failure_message: The labels are not those of the pairs. One digit makes 0, two different ones make 1.
 """  # END TEST CONFIG
 
 
@@ -629,26 +629,26 @@ name: q3
 """
 ## Question 3: learn what same means
 
-Train a network from `build_pair_model()` on pairs from split 1, and save it. Do it inside the `if` below,
-which loads a training that you saved before unless `RETRAIN` says otherwise. What is asked for:
+Train a network from `build_pair_model()` on pairs from split 1, and save it. Do it inside the `if`
+below, which loads a training that you saved before unless `RETRAIN` says otherwise. What is asked for:
 
-- a **new** model, as `pair_model`, compiled with the **binary cross-entropy** and **accuracy** as a metric.
-  Nadam with a learning rate of 0.001 suits it,
+- a **new** model, as `pair_model`, compiled with the **binary cross-entropy** and **accuracy** as a
+  metric. Nadam with a learning rate of 0.001 suits it,
 - `epochs` epochs of `steps` batches, each of 256 **fresh** pairs from split 1,
 - as validation data 5,000 pairs from split 2, always the same ones,
 - what `fit` returns, as `history_pair`.
 
 **How do fresh pairs get into `fit`?** `fit` takes a Python generator, that is, a function with `yield`
-in it. Write one that yields a batch from `generate_pairs` without end, and say with `steps_per_epoch` how
-many batches make an epoch: with an endless supply, an epoch is whatever you call one. Pass
+in it. Write one that yields a batch from `generate_pairs` without end, and say with `steps_per_epoch`
+how many batches make an epoch: with an endless supply, an epoch is whatever you call one. Pass
 `shuffle=False`; there is nothing left to shuffle.
 
-**What to expect.** A network that has learned nothing has a loss of ln 2, about 0.69, and is right about
-every second pair. For some dozens of batches nothing seems to happen; then the towers begin to agree on
-what they look at, and it goes fast. More than 95 % of new pairs are within reach.
+**What to expect.** A network that has learned nothing has a loss of ln 2, about 0.69, and is right
+about every second pair. For some dozens of batches nothing seems to happen; then the towers begin to
+agree on what they look at, and it goes fast. More than 95 % of new pairs are within reach.
 
-**Why is there no early stopping here?** It guards against learning by heart, and these pairs cannot be learned
-by heart. (Their *pictures* can, in the end: watch whether the two losses part.)
+**Why is there no early stopping here?** It guards against learning by heart, and these pairs cannot be
+learned by heart. (Their *pictures* can, in the end: watch whether the two losses part.)
 
 *Time:* half a minute to a minute on a laptop.
 """
@@ -760,9 +760,8 @@ failure_message: Test accuracy, step 1 of 5, is missed. The saved network has ha
 def test_test_accuracy_1(env):
     from autograder.checks import accuracy, evidence_of, require
 
-    require(
-        accuracy.check_step(evidence_of(env, "pairwise_pretraining"), "mnist_pairs", "test", step=1, of=5)
-    )
+    evidence = evidence_of(env, "pairwise_pretraining")
+    require(accuracy.check_step(evidence, "mnist_pairs", "test", step=1, of=5))
 
 
 # %%
@@ -777,9 +776,8 @@ failure_message: Test accuracy, step 2 of 5, is missed. Look at the pairs and at
 def test_test_accuracy_2(env):
     from autograder.checks import accuracy, evidence_of, require
 
-    require(
-        accuracy.check_step(evidence_of(env, "pairwise_pretraining"), "mnist_pairs", "test", step=2, of=5)
-    )
+    evidence = evidence_of(env, "pairwise_pretraining")
+    require(accuracy.check_step(evidence, "mnist_pairs", "test", step=2, of=5))
 
 
 # %%
@@ -794,9 +792,8 @@ failure_message: Test accuracy, step 3 of 5, is missed. Look at the learning rat
 def test_test_accuracy_3(env):
     from autograder.checks import accuracy, evidence_of, require
 
-    require(
-        accuracy.check_step(evidence_of(env, "pairwise_pretraining"), "mnist_pairs", "test", step=3, of=5)
-    )
+    evidence = evidence_of(env, "pairwise_pretraining")
+    require(accuracy.check_step(evidence, "mnist_pairs", "test", step=3, of=5))
 
 
 # %%
@@ -811,9 +808,8 @@ failure_message: Test accuracy, step 4 of 5, is missed. Look at the learning rat
 def test_test_accuracy_4(env):
     from autograder.checks import accuracy, evidence_of, require
 
-    require(
-        accuracy.check_step(evidence_of(env, "pairwise_pretraining"), "mnist_pairs", "test", step=4, of=5)
-    )
+    evidence = evidence_of(env, "pairwise_pretraining")
+    require(accuracy.check_step(evidence, "mnist_pairs", "test", step=4, of=5))
 
 
 # %%
@@ -828,9 +824,8 @@ failure_message: Test accuracy, step 5 of 5, is missed. Some more batches may do
 def test_test_accuracy_5(env):
     from autograder.checks import accuracy, evidence_of, require
 
-    require(
-        accuracy.check_step(evidence_of(env, "pairwise_pretraining"), "mnist_pairs", "test", step=5, of=5)
-    )
+    evidence = evidence_of(env, "pairwise_pretraining")
+    require(accuracy.check_step(evidence, "mnist_pairs", "test", step=5, of=5))
 
 
 # %% [raw]
@@ -854,8 +849,8 @@ print(f"right about {pair_accuracy:.1%} of 5,000 pairs of test pictures")
 
 # %% [markdown]
 """
-*To think about, not graded:* a classifier that names each of two digits correctly with probability p tells
-pairs apart about as often as it gets both right. Which p would be as good as your network?
+*To think about, not graded:* a classifier that names each of two digits correctly with probability p
+tells pairs apart about as often as it gets both right. Which p would be as good as your network?
 """
 
 # %% [raw]
@@ -868,30 +863,31 @@ name: q4
 """
 ## Question 4: one tower, ten names
 
-Nobody has told tower A what a three is. Still its 100 numbers must say what is drawn, in some code of its
-own: how else would the layer behind it know whether tower B saw the same? Reading that code should take
-one layer and few examples.
+Nobody has told tower A what a three is. Still its 100 numbers must say what is drawn, in some code of
+its own: how else would the layer behind it know whether tower B saw the same? Reading that code should
+take one layer and few examples.
 
-- Write `build_classifier_from(pair_model)`. It returns a model, not compiled, that takes one picture: the
-  **five hidden layers of tower A**, with the weights they have, **frozen**, and a **new softmax layer for 10
-  classes** on top. It works for any model that `build_pair_model()` has built.
-- Inside the `if` below, build `classifier` from your trained `pair_model`, train it on split 2, and keep
-  what `fit` returns as `history_classifier`. Keep 500 pictures of split 2 aside as validation data, stop early
-  on the validation loss, and end up with the weights of the best epoch.
+- Write `build_classifier_from(pair_model)`. It returns a model, not compiled, that takes one picture:
+  the **five hidden layers of tower A**, with the weights they have, **frozen**, and a **new softmax
+  layer for 10 classes** on top. It works for any model that `build_pair_model()` has built.
+- Inside the `if` below, build `classifier` from your trained `pair_model`, train it on split 2, and
+  keep what `fit` returns as `history_classifier`. Keep 500 pictures of split 2 aside as validation
+  data, stop early on the validation loss, and end up with the weights of the best epoch.
 - `transfer_accuracy`: the accuracy of the classifier on `X_test, y_test`.
 - `baseline_accuracy`: that of a network of the same layers, none of them frozen, that starts from
-  **fresh** weights and is trained **from scratch** on the same pictures of split 2 in the same way. No file is
-  asked for; it takes seconds.
+  **fresh** weights and is trained **from scratch** on the same pictures of split 2 in the same way. No
+  file is asked for; it takes seconds.
 
-**Frozen** means that training leaves a layer as it is: `layer.trainable = False`, set *before* the model is
-compiled. Why freeze? The new layer starts with random weights, so its first gradients are mostly noise,
-and they would shake what the tower has learned. (A layer is one object, in the pair model and in the
-classifier: once frozen it is frozen in both, and whatever changes its weights changes them for both.)
+**Frozen** means that training leaves a layer as it is: `layer.trainable = False`, set *before* the
+model is compiled. Why freeze? The new layer starts with random weights, so its first gradients are
+mostly noise, and they would shake what the tower has learned. (A layer is one object, in the pair model
+and in the classifier: once frozen it is frozen in both, and whatever changes its weights changes them
+for both.)
 
-**What to expect.** In our runs the frozen tower with its new layer got about 97 % of the test pictures right,
-the network from scratch about 92 %: the tower is worth four to five points, two thirds of the mistakes. It
-is not magic. Split 1 does hold information about classes, 55,000 pictures' worth, only in another form; what
-you have shown is that *same or different* is enough of it.
+**What to expect.** In our runs the frozen tower with its new layer got about 97 % of the test pictures
+right, the network from scratch about 92 %: the tower is worth four to five points, two thirds of the
+mistakes. It is not magic. Split 1 does hold information about classes, 55,000 pictures' worth, only in
+another form; what you have shown is that *same or different* is enough of it.
 
 *Time:* 10 to 20 seconds for both.
 """
@@ -1078,9 +1074,8 @@ failure_message: Test accuracy, step 1 of 5, is missed. The saved network has ha
 def test_test_accuracy_1(env):
     from autograder.checks import accuracy, evidence_of, require
 
-    require(
-        accuracy.check_step(evidence_of(env, "pairwise_pretraining"), "mnist_pairwise", "test", step=1, of=5)
-    )
+    evidence = evidence_of(env, "pairwise_pretraining")
+    require(accuracy.check_step(evidence, "mnist_pairwise", "test", step=1, of=5))
 
 
 # %%
@@ -1095,9 +1090,8 @@ failure_message: Test accuracy, step 2 of 5, is missed. Look at the learning rat
 def test_test_accuracy_2(env):
     from autograder.checks import accuracy, evidence_of, require
 
-    require(
-        accuracy.check_step(evidence_of(env, "pairwise_pretraining"), "mnist_pairwise", "test", step=2, of=5)
-    )
+    evidence = evidence_of(env, "pairwise_pretraining")
+    require(accuracy.check_step(evidence, "mnist_pairwise", "test", step=2, of=5))
 
 
 # %%
@@ -1112,9 +1106,8 @@ failure_message: Test accuracy, step 3 of 5, is missed. Look at the learning rat
 def test_test_accuracy_3(env):
     from autograder.checks import accuracy, evidence_of, require
 
-    require(
-        accuracy.check_step(evidence_of(env, "pairwise_pretraining"), "mnist_pairwise", "test", step=3, of=5)
-    )
+    evidence = evidence_of(env, "pairwise_pretraining")
+    require(accuracy.check_step(evidence, "mnist_pairwise", "test", step=3, of=5))
 
 
 # %%
@@ -1129,9 +1122,8 @@ failure_message: Test accuracy, step 4 of 5, is missed. Look at the tower, and a
 def test_test_accuracy_4(env):
     from autograder.checks import accuracy, evidence_of, require
 
-    require(
-        accuracy.check_step(evidence_of(env, "pairwise_pretraining"), "mnist_pairwise", "test", step=4, of=5)
-    )
+    evidence = evidence_of(env, "pairwise_pretraining")
+    require(accuracy.check_step(evidence, "mnist_pairwise", "test", step=4, of=5))
 
 
 # %%
@@ -1146,9 +1138,8 @@ failure_message: Test accuracy, step 5 of 5, is missed. A tower that was trained
 def test_test_accuracy_5(env):
     from autograder.checks import accuracy, evidence_of, require
 
-    require(
-        accuracy.check_step(evidence_of(env, "pairwise_pretraining"), "mnist_pairwise", "test", step=5, of=5)
-    )
+    evidence = evidence_of(env, "pairwise_pretraining")
+    require(accuracy.check_step(evidence, "mnist_pairwise", "test", step=5, of=5))
 
 
 # %%
@@ -1183,11 +1174,11 @@ curves = dnnlab.plot_history(history_classifier, title="a new layer on tower A")
 # %% [markdown]
 """
 *To look at:* the training accuracy and the validation accuracy of the classifier hardly part. It has a
-thousand weights to learn and cannot do much by heart. What would the same curves look like for the network from
-scratch, which has 120,000?
+thousand weights to learn and cannot do much by heart. What would the same curves look like for the
+network from scratch, which has 120,000?
 
-*To think about, not graded:* with how many named pictures does the network from scratch catch up? Try 500
-and 20,000 (in a copy of the notebook). And would tower B have done as well?
+*To think about, not graded:* with how many named pictures does the network from scratch catch up? Try
+500 and 20,000 (in a copy of the notebook). And would tower B have done as well?
 """
 
 # %%
@@ -1207,11 +1198,12 @@ Restart the kernel, run all cells from top to bottom (with `RETRAIN = False` tha
 your saved networks are loaded) and save the notebook. Then hand in these five files:
 
 - `pairwise_pretraining.ipynb`, this notebook,
-- `mnist_pairs.keras`, your pair network, and `mnist_pairs.history.json`, which shows how its training went,
+- `mnist_pairs.keras`, your pair network, and `mnist_pairs.history.json`, which shows how its training
+  went,
 - `mnist_pairwise.keras`, your classifier, and `mnist_pairwise.history.json`.
 
-The grader runs your notebook with trainings cut short after a few steps, to see *how* you train;
-what your trainings *reached* it reads from the saved files: both networks are evaluated again, on pictures
-and pairs of the test set, so a number printed here counts for nothing. Marks for accuracy come in steps, so
-a network that falls short of the goal still earns some.
+The grader runs your notebook with trainings cut short after a few steps, to see *how* you train; what
+your trainings *reached* it reads from the saved files: both networks are evaluated again, on pictures
+and pairs of the test set, so a number printed here counts for nothing. Marks for accuracy come in
+steps, so a network that falls short of the goal still earns some.
 """

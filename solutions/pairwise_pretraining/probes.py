@@ -176,7 +176,7 @@ def _pair_model():
         inputs.append(keras.Input((28, 28), name=f"input_{letter}"))
         x = keras.layers.Flatten(name=f"flatten_{letter}")(inputs[-1])
         for number in range(1, 6):
-            name = f"hidden_{letter}{number}"
+            name = f"tower_{letter}" if number == 5 else f"hidden_{letter}{number}"
             x = keras.layers.Dense(100, activation="elu", kernel_initializer="he_normal", name=name)(x)
         ends.append(x)
     x = keras.layers.concatenate(ends)
