@@ -634,7 +634,7 @@ below, which loads a training that you saved before unless `RETRAIN` says otherw
 
 - a **new** model, as `pair_model`, compiled with the **binary cross-entropy** and **accuracy** as a
   metric. Nadam with a learning rate of 0.001 suits it,
-- `epochs` epochs of `steps` batches, each of 256 **fresh** pairs from split 1,
+- `epochs` epochs of `steps` batches, each of 128 **fresh** pairs from split 1,
 - as validation data 5,000 pairs from split 2, always the same ones,
 - what `fit` returns, as `history_pair`.
 
@@ -664,7 +664,7 @@ epochs = 3 if QUICK else 12
 
 # %%
 if RETRAIN or not dnnlab.is_saved("mnist_pairs"):
-    # Train a new pair_model on batches of 256 pairs from split 1, for `epochs` epochs of `steps` batches.
+    # Train a new pair_model on batches of 128 pairs from split 1, for `epochs` epochs of `steps` batches.
     # BEGIN SOLUTION
     dnnlab.set_seed(SEED)
     pair_model = build_pair_model()
@@ -677,7 +677,7 @@ if RETRAIN or not dnnlab.is_saved("mnist_pairs"):
 
     def endless_pairs():
         while True:
-            yield generate_pairs(X1, y1, 256, rng)
+            yield generate_pairs(X1, y1, 128, rng)
 
     history_pair = pair_model.fit(
         endless_pairs(),
@@ -894,7 +894,7 @@ another form; what you have shown is that *same or different* is enough of it.
 
 # %%
 classifier_size = 500 if QUICK else 4_500
-classifier_epochs = 3 if QUICK else 60
+classifier_epochs = 3 if QUICK else 30
 
 # %% [raw]
 """
@@ -918,11 +918,11 @@ def build_classifier_from(pair_model):
 def train(network):
     """Train a network on split 2; its first 500 pictures say when to stop."""
     network.compile(
-        optimizer=keras.optimizers.Nadam(learning_rate=2e-3),
+        optimizer=keras.optimizers.Nadam(learning_rate=3e-3),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
-    stop_at_best = keras.callbacks.EarlyStopping(monitor="val_loss", patience=8, restore_best_weights=True)
+    stop_at_best = keras.callbacks.EarlyStopping(monitor="val_loss", patience=5, restore_best_weights=True)
     return network.fit(
         dnnlab.batches(X2[-classifier_size:], y2[-classifier_size:], batch_size=128, seed=SEED),
         epochs=classifier_epochs,
