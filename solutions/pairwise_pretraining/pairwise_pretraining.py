@@ -654,8 +654,8 @@ learned by heart. (Their *pictures* can, in the end: watch whether the two losse
 """
 
 # %%
-steps = 40 if QUICK else 200
-epochs = 3 if QUICK else 12
+steps = 100 if QUICK else 200
+epochs = 4 if QUICK else 12
 
 # %% [raw]
 """
