@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from autograder.checks.accuracy import saved_network
+from autograder.checks.accuracy import reached, saved_network
 from autograder.checks.findings import Finding
 from autograder.checks.structure import graph_of, measured_spread, stack_of, starts_from
 from autograder.evidence import ArrayView, Evidence, Fit, ModelView, Unanswered, describe
@@ -46,6 +46,10 @@ __all__ = [
     "of_either",
 ]
 
+ALIKE = 0.5
+"""The least correlation between two kernels, one of which was trained on from the other."""
+LEARNED = 0.1
+"""How far above guessing a network is that has learned something."""
 _AHEAD = ("flatten", "reshape", "rescaling", "normalization")
 _TOWERS = ("A", "B")
 
@@ -652,8 +656,11 @@ def check_saved_classifier(
         return [Finding(message=message, where=where)]
     try:
         pair_graph, pair_weights = saved_network(evidence, pair_name)
+        result = reached(evidence, pair_name)
     except Unanswered:
         return []
+    if result.test.accuracy < result.guessing + LEARNED:
+        return []  # a pair network that was saved untrained costs where it is handed in
     meeting = chains_that_meet(pair_graph)
     if meeting is None or not meeting.towers[0].blocks:
         return []
@@ -670,10 +677,6 @@ def check_saved_classifier(
             "or do the two files come from different runs?"
         )
     return [Finding(message=message, where=where)]
-
-
-ALIKE = 0.5
-"""The least correlation between two kernels, one of which was trained on from the other."""
 
 
 def _likeness(one: list[np.ndarray] | None, other: list[np.ndarray] | None) -> float | None:

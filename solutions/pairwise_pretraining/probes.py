@@ -65,25 +65,25 @@ def _drawn(function, images, labels, size, seed):
     """The first two batches that the function gives; it may return one, or an iterator over many."""
     try:
         rng = np.random.default_rng(seed)
-        found = function(images.copy(), labels.copy(), size, rng)
-    except Exception as error:
-        return _drawn_from_a_number(function, images, labels, size, seed, error)
+        first, more = _first(function, images, labels, size, rng)
+    except Exception:
+        # A function that wants a seed, or NumPy's older generator, where others take a generator.
+        for other in (seed, np.random.RandomState(seed)):
+            try:
+                return _first(function, images, labels, size, other)[0], None
+            except Exception:
+                continue
+        raise
+    if more is not None:
+        return first, next(more, None)
+    return first, function(images.copy(), labels.copy(), size, rng)
+
+
+def _first(function, images, labels, size, rng):
+    """A batch, and what gives further ones, if anything does."""
+    found = function(images.copy(), labels.copy(), size, rng)
     batches = _iterator(found)
-    if batches is not None:
-        return next(batches), next(batches, None)
-    return found, function(images.copy(), labels.copy(), size, rng)
-
-
-def _drawn_from_a_number(function, images, labels, size, seed, error):
-    """For a function that wants a seed, or NumPy's older generator, where others take a generator."""
-    for rng in (seed, np.random.RandomState(seed)):
-        try:
-            found = function(images.copy(), labels.copy(), size, rng)
-            batches = _iterator(found)
-            return (found if batches is None else next(batches)), None
-        except Exception:
-            continue
-    raise error
+    return (found, None) if batches is None else (next(batches), batches)
 
 
 def _iterator(found):
@@ -104,6 +104,8 @@ def _read(batch, images):
 
 
 def _in_words(thing):
+    if thing is None:
+        return "nothing"
     if isinstance(thing, (tuple, list)):
         return f"({', '.join(_in_words(part) for part in thing[:4])})" if len(thing) < 5 else "a long list"
     shape = getattr(thing, "shape", None)
