@@ -28,7 +28,7 @@ from autograder.networks.inference import accuracy_and_loss
 from autograder.networks.trained import reference_networks
 from autograder.room.archive import read_archive
 from autograder.signals import add_signals, read_signals, sample_signals
-from autograder.tasks import part_of, prepared
+from autograder.tasks import Trial, prepared, trial_of
 
 __all__ = ["calibrate", "train_reference"]
 
@@ -120,8 +120,12 @@ def _measure(folder: Path, task: Task, data: DataSet, seed: int, seconds: float)
     weights = {path: [arrays[key] for key in keys] for path, keys in record["weights"].items()}
     accuracies, losses = [], []
     for which in ("valid", "test"):
-        part = part_of(task, which, data)
-        found = accuracy_and_loss(graph, weights, prepared(task, part.images, data), part.labels)
+        trial = trial_of(task, which, data)
+
+        def take(rows: slice, trial: Trial = trial) -> tuple[Any, ...]:
+            return tuple(prepared(task, images, data) for images in trial.rows(rows))
+
+        found = accuracy_and_loss(graph, weights, take, trial.answers)
         accuracies.append(found.accuracy)
         losses.append(found.loss)
     return Sample(

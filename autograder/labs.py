@@ -36,12 +36,16 @@ class Task:
     images: str = "X_{}"
     """The names of the student's arrays of images, with a place for train, valid and test."""
     labels: str = "y_{}"
+    sets: tuple[str, ...] = ("train", "valid", "test")
+    """What stands in that place for each of the three, in this order."""
     classes: tuple[int, ...] = ()
     """The classes of the data set that it tells apart, numbered anew from 0; empty for all of them."""
     standardised: bool = False
     """Whether the reference gives it standardised pixels, rather than pixels from 0 to 1."""
     fresh: int = 0
     """How many fresh networks of the reference a calibration measures signals in; 0 where no check asks."""
+    pairs: bool = False
+    """Whether it is shown two images, and tells whether their classes differ (1) or are the same (0)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -138,4 +142,5 @@ def _read(folder: Path) -> Lab:
 
 
 def _task(name: str, settings: dict[str, Any]) -> Task:
-    return Task(name=name, **settings | {"classes": tuple(settings.get("classes", ()))})
+    lists: dict[str, Any] = {key: tuple(settings[key]) for key in ("classes", "sets") if key in settings}
+    return Task(name=name, **settings | lists)

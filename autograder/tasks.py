@@ -14,9 +14,11 @@ import numpy.typing as npt
 from autograder.data import VALID, DataSet
 from autograder.labs import Task
 
-__all__ = ["SETS", "Part", "part_of", "prepared", "renumbered", "scaling_of"]
+__all__ = ["SETS", "Part", "Trial", "part_of", "prepared", "renumbered", "scaling_of", "trial_of"]
 
 SETS = ("train", "valid", "test")
+PAIRS = 10_000
+"""How many pairs of images a model for pairs is tried on."""
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -33,18 +35,46 @@ class Part:
     labels: Labels
 
 
+@attrs.frozen(kw_only=True, eq=False)
+class Trial:
+    """What a model is tried on: for each of its inputs an image per row, and the right answers."""
+
+    images: Images
+    chosen: tuple[npt.NDArray[np.int64], ...]
+    """For each input, the images that its rows show."""
+    answers: Labels
+    guessing: float
+    """The accuracy that guessing reaches."""
+    pairs: bool = False
+
+    def rows(self, rows: slice) -> tuple[Images, ...]:
+        """The images of some rows, for each input."""
+        return tuple(self.images[chosen[rows]] for chosen in self.chosen)
+
+
 def part_of(task: Task, which: str, data: DataSet) -> Part:
     """The images and labels of "train", "valid" or "test".
 
     Validation is the first 5,000 of the data set's training images, as far as they are of the task's classes.
     """
     images, labels = _chosen(data, which, task.classes)
+    place = task.sets[SETS.index(which)]
     return Part(
-        images_name=task.images.format(which),
-        labels_name=task.labels.format(which),
+        images_name=task.images.format(place),
+        labels_name=task.labels.format(place),
         images=images,
         labels=labels,
     )
+
+
+def trial_of(task: Task, which: str, data: DataSet) -> Trial:
+    """What "valid" or "test" asks of the task's model: each image's class, or about pairs of these images."""
+    images, labels = _chosen(data, which, task.classes)
+    if task.pairs:
+        chosen, answers = _pairs(data, which, task.classes)
+        return Trial(images=images, chosen=chosen, answers=answers, guessing=0.5, pairs=True)
+    every = np.arange(len(labels))
+    return Trial(images=images, chosen=(every,), answers=labels, guessing=1 / (len(task.classes) or 10))
 
 
 def renumbered(task: Task, labels: Labels) -> Labels:
@@ -79,6 +109,23 @@ def _chosen(data: DataSet, which: str, classes: tuple[int, ...]) -> tuple[Images
     numbers = _renumbered(labels, classes)
     kept = numbers >= 0
     return images[kept], numbers[kept]
+
+
+@functools.lru_cache(maxsize=8)
+def _pairs(data: DataSet, which: str, classes: tuple[int, ...]) -> tuple[tuple[Labels, Labels], Labels]:
+    """Pairs of images, always the same: half of one class (0), half of two (1), none of one image twice."""
+    _, labels = _chosen(data, which, classes)
+    rng = np.random.default_rng(0)
+    answers = np.arange(PAIRS) % 2
+    first, second = rng.integers(len(labels), size=PAIRS), np.empty(PAIRS, np.int64)
+    for label in np.unique(labels):
+        own, others = np.flatnonzero(labels == label), np.flatnonzero(labels != label)
+        same, different = ((labels[first] == label) & (answers == answer) for answer in (0, 1))
+        # Some steps further round the circle of its class: any image of it but itself.
+        steps = rng.integers(1, len(own), size=np.count_nonzero(same))
+        second[same] = own[(np.searchsorted(own, first[same]) + steps) % len(own)]
+        second[different] = rng.choice(others, size=np.count_nonzero(different))
+    return (first, second), answers
 
 
 def _renumbered(labels: Labels, classes: tuple[int, ...]) -> Labels:

@@ -6,7 +6,7 @@ import pytest
 
 from autograder.data import MINIATURE, VALID, load, prepare
 from autograder.labs import Task
-from autograder.tasks import SETS, part_of, prepared, renumbered, scaling_of
+from autograder.tasks import SETS, part_of, prepared, renumbered, scaling_of, trial_of
 
 EVERY = Task(name="all")
 ODD = Task(name="odd", images="X_{}_odd", labels="y_{}_odd", classes=(1, 3, 5, 7, 9))
@@ -63,3 +63,36 @@ def test_pixels_are_standardised_by_the_training_part(digits, task):
     assert np.allclose(flat.mean(axis=0), 0, atol=1e-4)
     assert np.allclose(flat.std(axis=0), varies, atol=1e-3)
     assert images[0].size == len(scaling_of(task, digits)[0])
+
+
+def test_names_have_places_of_their_own(digits):
+    """Where a task names its three sets otherwise, its arrays are named so."""
+    task = Task(name="own", images="X{}", labels="y{}", sets=("1", "2", "_test"))
+
+    assert [("X1", "y1"), ("X2", "y2"), ("X_test", "y_test")] == [
+        (part.images_name, part.labels_name) for part in (part_of(task, which, digits) for which in SETS)
+    ]
+
+
+@pytest.mark.parametrize("which", ["valid", "test"])
+def test_a_trial_asks_for_classes(digits, which):
+    """A model of one image is asked for the class of each."""
+    trial, part = trial_of(ODD, which, digits), part_of(ODD, which, digits)
+
+    assert np.array_equal(part.labels, trial.answers)
+    assert np.array_equal(part.images[3:5], trial.rows(slice(3, 5))[0])
+    assert 1 / 5 == trial.guessing
+
+
+@pytest.mark.parametrize("classes", [(), (1, 3)])
+def test_a_trial_of_pairs(digits, classes):
+    """Half of the pairs are of one class, all answers are right, no image meets itself, draws repeat."""
+    task = Task(name="pairs", pairs=True, classes=classes)
+    trial, labels = trial_of(task, "test", digits), part_of(task, "test", digits).labels
+    first, second = trial.chosen
+
+    assert np.array_equal(labels[first] != labels[second], trial.answers)
+    assert 0.5 == trial.answers.mean() == trial.guessing
+    assert not (first == second).any()
+    assert [(7, 28, 28)] * 2 == [images.shape for images in trial.rows(slice(7))]
+    assert np.array_equal(first, trial_of(attrs.evolve(task, name="again"), "test", digits).chosen[0])

@@ -24,7 +24,7 @@ from autograder.networks.inference import Evaluation, WeightsDoNotFit, accuracy_
 from autograder.networks.records import Graph, UnsupportedModel
 from autograder.networks.stack import same_architecture
 from autograder.networks.weights import fit_in_order
-from autograder.tasks import Part, part_of, scaling_of
+from autograder.tasks import Trial, scaling_of, trial_of
 
 __all__ = ["Reached", "check_step", "reached"]
 
@@ -35,6 +35,8 @@ class Reached:
 
     validation: Evaluation
     test: Evaluation
+    guessing: float
+    """The accuracy that guessing reaches."""
 
 
 def check_step(evidence: Evidence, name: str, which: str, *, step: int, of: int) -> list[Finding]:
@@ -46,6 +48,8 @@ def check_step(evidence: Evidence, name: str, which: str, *, step: int, of: int)
     findings = _seen_the_test_set(evidence, name, result)
     if accuracy < floor + (full - floor) * step / of:
         where = "the validation set" if which == "validation" else "the test set"
+        if evidence.task(name).pairs:
+            where = f"the pairs of pictures of {where}"
         message = (
             f"`{name}.keras` gets {accuracy:.1%} of {where} right. {_advice(evidence, name, accuracy)} The "
             "notebook that made the "
@@ -70,12 +74,12 @@ def _advice(evidence: Evidence, name: str, accuracy: float) -> str:
     why = explain(evidence, name)
     if why:
         return why
-    classes = len(evidence.task(name).classes) or 10
-    if accuracy < 1.5 / classes:
+    result = reached(evidence, name)
+    if accuracy < 1.1 * result.guessing + 0.04:
         return (
             "That is about what guessing gets: was it saved before it was trained, or did its loss explode?"
         )
-    if reached(evidence, name).validation.loss > LEARNED * math.log(classes):
+    if result.validation.loss > LEARNED * math.log(1 / result.guessing):
         return (
             "Its loss is hardly below that of guessing: was it trained on pictures that were scaled "
             "otherwise?"
@@ -116,11 +120,15 @@ def reached(evidence: Evidence, name: str) -> Reached:
     """
     graph, weights = saved_network(evidence, name)
     task, data = evidence.task(name), evidence.data
-    valid, test = part_of(task, "valid", data), part_of(task, "test", data)
+    valid, test = trial_of(task, "valid", data), trial_of(task, "test", data)
     try:
         tried = [(_evaluate(graph, weights, valid, one), one) for one in _preparations(evidence, name)]
         validation, best = max(tried, key=lambda pair: pair[0].accuracy)
-        return Reached(validation=validation, test=_evaluate(graph, weights, test, best))
+        return Reached(
+            validation=validation,
+            test=_evaluate(graph, weights, test, best),
+            guessing=valid.guessing,
+        )
     except (UnsupportedModel, WeightsDoNotFit) as problem:
         raise Unanswered(f"`{name}.keras` cannot be evaluated: {problem.what}.") from problem
     except ValueError as problem:
@@ -204,14 +212,23 @@ def _fed_preparations(evidence: Evidence, name: str) -> list[Preparation]:
 def _evaluate(
     graph: Graph,
     weights: dict[str, list[np.ndarray]],
-    part: Part,
+    trial: Trial,
     preparation: Preparation,
 ) -> Evaluation:
-    shape, size = graph.input_shape, math.prod(part.images.shape[1:])
+    def take(rows: slice) -> tuple[np.ndarray, ...]:
+        shapes = [entry.shape for entry in graph.inputs]
+        given = [preparation.apply(images) for images in trial.rows(rows)]
+        # Left as they are where their number is another: the network then says what it takes.
+        shapes += [images.shape[1:] for images in given[len(shapes) :]]
+        return tuple(_arranged(images, shape) for images, shape in zip(given, shapes, strict=False))
 
-    def inputs(rows: slice) -> np.ndarray:
-        images = preparation.apply(part.images[rows])
-        # A network may take its pictures flat, or with a colour channel of their own.
-        return images.reshape(-1, *shape) if math.prod(shape) == size else images
+    found = accuracy_and_loss(graph, weights, take, trial.answers)
+    if trial.pairs and found.accuracy < trial.guessing:
+        # Which of the two answers is called 1 is a convention, which is judged where pairs are made.
+        found = accuracy_and_loss(graph, weights, take, 1 - trial.answers)
+    return found
 
-    return accuracy_and_loss(graph, weights, inputs, part.labels)
+
+def _arranged(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Images in the form that the network takes: flat, or with a channel of their own, if that is all."""
+    return images.reshape(len(images), *shape) if images[0].size == math.prod(shape) else images

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "as_asked",
     "check_classes",
+    "check_from_training",
     "check_labels",
     "check_overlap",
     "check_rows",
@@ -28,11 +30,13 @@ __all__ = [
 
 SHARED = 0.005
 """The share of a set that may recur in another: CIFAR-10 itself holds a few pictures twice."""
+SOME = 0.02
+"""The share of a sample that may look like other pictures than it shows."""
 
 
-def _parts(evidence: Evidence, model: str) -> dict[str, Part]:
+def _parts(evidence: Evidence, model: str, sets: tuple[str, ...] = SETS) -> dict[str, Part]:
     task = evidence.task(model)
-    return {which: part_of(task, which, evidence.data) for which in SETS}
+    return {which: part_of(task, which, evidence.data) for which in sets}
 
 
 def _array(evidence: Evidence, name: str) -> ArrayView:
@@ -80,10 +84,10 @@ def _strange_images(evidence: Evidence, name: str, task: Task) -> str:
     return f"`{name}` holds pictures of the class {strange.max()}, which does not belong to this task."
 
 
-def check_sizes(evidence: Evidence, model: str) -> list[Finding]:
+def check_sizes(evidence: Evidence, model: str, sets: tuple[str, ...] = SETS) -> list[Finding]:
     """Each set of that model's task has as many images, and as many labels, as were asked for."""
     findings = []
-    for part in _parts(evidence, model).values():
+    for part in _parts(evidence, model, sets).values():
         for name in (part.images_name, part.labels_name):
             rows = len(_array(evidence, name))
             if rows != len(part.labels):
@@ -154,12 +158,32 @@ def _what_is_there(array: ArrayView, part: Part, dataset: DataSet, *, test: bool
     )
 
 
-def check_overlap(evidence: Evidence, model: str) -> list[Finding]:
+def check_from_training(evidence: Evidence, model: str, sets: tuple[str, ...]) -> list[Finding]:
+    """Every one of these sets holds training images, whichever they are, however pixels are scaled."""
+    findings = []
+    for part in _parts(evidence, model, sets).values():
+        array = _array(evidence, part.images_name)
+        kept = rows_of(array)
+        source = identify(kept[0], evidence.data) if kept is not None else None
+        if source is None or source.recognised < 0.5 or source.from_test > 0.5:
+            message = _what_is_there(array, part, evidence.data, test=False)
+        elif source.from_test > SOME:
+            message = (
+                f"Some pictures of `{part.images_name}` are pictures of the test set, which then tests "
+                "nothing: take them all from the training pictures."
+            )
+        else:
+            continue
+        findings.append(Finding(message=message, where=part.images_name))
+    return findings
+
+
+def check_overlap(evidence: Evidence, model: str, sets: tuple[str, ...] = SETS) -> list[Finding]:
     """No picture is in two sets."""
-    names = {which: evidence.task(model).images.format(which) for which in SETS}
+    names = {which: part.images_name for which, part in _parts(evidence, model, sets).items()}
     hashes = {which: _hashes(_array(evidence, name)) for which, name in names.items()}
     findings = []
-    for one, other in (("train", "valid"), ("train", "test"), ("valid", "test")):
+    for one, other in itertools.combinations(names, 2):
         shared = len(np.intersect1d(hashes[one], hashes[other]))
         if shared > SHARED * min(len(hashes[one]), len(hashes[other])):
             message = (
@@ -177,11 +201,11 @@ def _hashes(array: ArrayView) -> np.ndarray:
     return np.array([hash(row.tobytes()) for row in data], np.int64)
 
 
-def check_labels(evidence: Evidence, model: str) -> list[Finding]:
+def check_labels(evidence: Evidence, model: str, sets: tuple[str, ...] = SETS) -> list[Finding]:
     """The label beside each picture is that picture's, also where the pictures are others than asked for."""
     return [
         finding
-        for part in _parts(evidence, model).values()
+        for part in _parts(evidence, model, sets).values()
         for finding in _check_labels(evidence, part, evidence.task(model))
     ]
 

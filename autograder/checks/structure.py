@@ -31,7 +31,9 @@ __all__ = [
     "graph_of",
     "hidden_and_output",
     "hidden_layers",
+    "measured_spread",
     "stack_of",
+    "starts_from",
 ]
 
 ACTIVATION_GRID = np.linspace(-4, 4, 33, dtype=np.float32)
@@ -85,10 +87,13 @@ def _known(node: Node, model: ModelView) -> Node:
 def _require_outputs(graph: Graph, model: ModelView) -> None:
     """Hold the outputs that the model gave to those that its graph and weights give."""
     recorded = model.outputs
-    if recorded is None and (len(graph.inputs), len(graph.outputs)) != (1, 1):
+    if recorded is None and len(graph.outputs) != 1:
         return
     if recorded is not None and recorded.ndim >= 1 and 0 < len(recorded) <= MOST_EXAMPLES:
-        given = np.random.default_rng(0).random((len(recorded), *graph.input_shape), dtype=np.float32)
+        given = tuple(
+            np.random.default_rng(number).random((len(recorded), *entry.shape), dtype=np.float32)
+            for number, entry in enumerate(graph.inputs)
+        )
         computed = forward(graph, model.weights, given)
         # A dropout of the student's own class may be active whenever it likes: its outputs are random.
         random = any(node.get("own_class") for node in graph.nodes)
@@ -245,10 +250,10 @@ def check_initialisers(model: ModelView, family: str, *, distribution: str | Non
     distribution: "normal", truncated or not, or "uniform"; any where it is not given.
     """
     for number, block in enumerate(hidden_layers(model), start=1):
-        if not _starts_from(model, block, family):
+        if not starts_from(model, block, family):
             message = (
                 f"Hidden layer {number} starts from {block.initialiser.describe()}"
-                f"{_measured_spread(model, block)}. In a deep network, a spread that does not fit the "
+                f"{measured_spread(model, block)}. In a deep network, a spread that does not fit the "
                 "activation shrinks the signal or blows it up, layer by layer."
             )
             return [Finding(message=message, where=block.dense.name)]
@@ -262,7 +267,8 @@ def check_initialisers(model: ModelView, family: str, *, distribution: str | Non
     return []
 
 
-def _starts_from(model: ModelView, block: Block, family: str) -> bool:
+def starts_from(model: ModelView, block: Block, family: str) -> bool:
+    """Whether the kernel of a block of this model was drawn as that family of initialisers draws it."""
     kernel = _kernel(model, block)
     if kernel is None or kernel.size < FEWEST_WEIGHTS:
         return block.initialiser.family == family
@@ -284,7 +290,8 @@ def _distribution(model: ModelView, block: Block) -> str:
     return "uniform" if far < 0.005 else "normal" if 0.05 < far < 0.1 else ""
 
 
-def _measured_spread(model: ModelView, block: Block) -> str:
+def measured_spread(model: ModelView, block: Block) -> str:
+    """The spread of a block's weights as an aside; empty where it has none that can be read."""
     kernel = _kernel(model, block)
     return "" if kernel is None else f" (its weights have a standard deviation of {float(kernel.std()):.3g})"
 

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from autograder.room.describe import PRIVATE, Record, Recorder
-from autograder.room.models import describe_model, library_bases
+from autograder.room.models import Shapes, describe_model, library_bases
 from autograder.room.stream import npz_bytes
 
 __all__ = ["Collector", "Part", "ProbeRoom", "load_probes", "write_part"]
@@ -62,7 +62,7 @@ class ProbeRoom:
         exec(compile(source, "<rerun>", "exec"), namespace)
         return namespace
 
-    def model(self, model: Any, input_shape: tuple[int, ...] | None = None) -> Record:
+    def model(self, model: Any, input_shape: Shapes | None = None) -> Record:
         """The record of a model as it is now; of anything else, what it is. It may be put into containers."""
         if isinstance(model, keras.Model):
             return Record(describe_model(self._recorder.keep, model, input_shape))

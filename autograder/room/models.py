@@ -18,6 +18,8 @@ __all__ = [
     "library_bases",
 ]
 
+Shapes = tuple[int, ...] | tuple[tuple[int, ...], ...]
+"""The shape of one input, or the shapes of several."""
 Keep = Callable[[np.ndarray], str]
 """Stores an array beside a record and returns its key."""
 ACTIVATION_GRID = np.linspace(-4, 4, 33, dtype=np.float32)
@@ -27,17 +29,16 @@ EXAMPLES = 8
 MAX_WEIGHT_BYTES = 50 << 20
 
 
-def example_inputs(shape: tuple[int, ...], count: int = EXAMPLES) -> np.ndarray:
-    """Fixed inputs in [0, 1): float32 (count, *shape)."""
-    return np.random.default_rng(0).random((count, *shape), dtype=np.float32)
+def example_inputs(shape: tuple[int, ...], number: int = 0, count: int = EXAMPLES) -> np.ndarray:
+    """Fixed inputs in [0, 1) for the input of that number: float32 (count, *shape)."""
+    return np.random.default_rng(number).random((count, *shape), dtype=np.float32)
 
 
-def describe_model(
-    keep: Keep, model: keras.Model, input_shape: tuple[int, ...] | None = None
-) -> dict[str, Any]:
+def describe_model(keep: Keep, model: keras.Model, input_shape: Shapes | None = None) -> dict[str, Any]:
     """The record of a model. The model itself is left as it was.
 
-    input_shape: the shape of one input, used only to build a model that has not seen any yet.
+    input_shape: the shape of its input, or of each of its inputs, used only to build a model that has not
+    seen any yet.
     """
     record: dict[str, Any] = {
         "kind": "model",
@@ -48,7 +49,7 @@ def describe_model(
         return record | _described(keep, model, input_shape)
 
 
-def _described(keep: Keep, model: keras.Model, input_shape: tuple[int, ...] | None) -> dict[str, Any]:
+def _described(keep: Keep, model: keras.Model, input_shape: Shapes | None) -> dict[str, Any]:
     record: dict[str, Any] = {"compiled": describe_compilation(model)}
     try:
         graph = _as_functional(model, input_shape)
@@ -131,7 +132,7 @@ def _metric_names(metrics: Any) -> list[Any]:
     return [_named(item) for item in flat[:20]]
 
 
-def _as_functional(model: keras.Model, input_shape: tuple[int, ...] | None) -> keras.Model:
+def _as_functional(model: keras.Model, input_shape: Shapes | None) -> keras.Model:
     """The model as a graph that Keras can serialise; layers and weights are shared, not copied."""
     graphed = isinstance(model, keras.Sequential) or (
         hasattr(model, "operations") and bool(getattr(model, "inputs", None))
@@ -139,22 +140,36 @@ def _as_functional(model: keras.Model, input_shape: tuple[int, ...] | None) -> k
     if not model.built:
         if input_shape is None:
             raise ValueError("the model has not been built: it does not know its input shape yet")
-        model(np.zeros((1, *input_shape), np.float32))
+        model(_as_one([np.zeros((1, *shape), np.float32) for shape in _listed(input_shape)]))
     if graphed:
         # A class of the student's own may describe itself as it likes; its graph is what it is.
         plain = type(model) in (keras.Model, keras.Sequential, Functional)
         return model if plain else keras.Model(model.inputs, model.outputs)
-    shapes = [input_shape] if input_shape else _shapes_seen(model)
-    inputs = [keras.Input(tuple(shape)) for shape in shapes]
-    outputs = model.call(inputs[0] if len(inputs) == 1 else inputs)
-    return keras.Model(inputs, outputs)
+    shapes = _listed(input_shape) if input_shape else _shapes_seen(model)
+    inputs = [keras.Input(shape) for shape in shapes]
+    return keras.Model(inputs, model.call(_as_one(inputs)))
+
+
+def _listed(shapes: Shapes) -> list[tuple[int, ...]]:
+    """Shapes as a list, one for each input."""
+    several = [shape for shape in shapes if isinstance(shape, tuple)]
+    return several or [tuple(side for side in shapes if isinstance(side, int))]
+
+
+def _as_one(inputs: list[Any]) -> Any:
+    """What a model is called on: its only input, or all of them."""
+    return inputs[0] if len(inputs) == 1 else inputs
 
 
 def _shapes_seen(model: keras.Model) -> list[tuple[int, ...]]:
     shapes = getattr(model, "_build_shapes_dict", None) or {}
     if not shapes:
         raise ValueError("a subclassed model that has not seen any input")
-    return [tuple(shape[1:]) for shape in shapes.values()]
+    seen = []
+    for shape in shapes.values():
+        several = bool(shape) and isinstance(shape[0], (tuple, list))
+        seen += [tuple(one[1:]) for one in (shape if several else [shape])]
+    return seen
 
 
 def library_bases(layer: type) -> list[str]:
@@ -212,10 +227,13 @@ def _activations(keep: Keep, model: keras.Model, path: str = "") -> dict[str, st
 
 
 def _outputs(keep: Keep, model: keras.Model) -> str | None:
-    """The model's outputs for the example inputs, at inference; only for one input and one output."""
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
+    """The model's outputs for the example inputs, at inference; only for one output."""
+    shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
+    if len(model.outputs) != 1 or any(None in shape for shape in shapes):
         return None
-    shape = tuple(model.inputs[0].shape[1:])
-    if None in shape:
-        return None
-    return keep(np.asarray(model(example_inputs(shape), training=False), np.float32))
+    examples: Any = [example_inputs(shape, number) for number, shape in enumerate(shapes)]
+    if isinstance(getattr(model, "_inputs_struct", None), dict):
+        examples = keras.tree.pack_sequence_as(model._inputs_struct, examples)
+    else:
+        examples = _as_one(examples)
+    return keep(np.asarray(model(examples, training=False), np.float32))

@@ -1,0 +1,365 @@
+"""Two towers, pairs that are drawn and a tower that is used again; whole submissions are in the corpus."""
+
+import json
+import os
+
+import attrs
+import numpy as np
+import pytest
+
+from autograder.checks import pairs
+from autograder.evidence import ArrayView, Evidence, Unanswered
+from autograder.evidence.values import model_view
+from autograder.networks.branches import chains_that_meet
+
+
+@pytest.fixture(scope="module")
+def keras():
+    """Keras, imported late: it takes seconds."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    return pytest.importorskip("keras")
+
+
+@pytest.fixture(scope="module")
+def view_of(keras):
+    """The judge's view of a model, by way of the room's record."""
+    from autograder.room.describe import Recorder
+    from autograder.room.models import describe_model
+
+    def view(model, shapes=None):
+        recorder = Recorder("m")
+        record = json.loads(json.dumps(describe_model(recorder.keep, model, shapes)))
+        return model_view(record, recorder.arrays)
+
+    return view
+
+
+def pair_network(keras, *, inputs=2, shared=False, join=None, layers=5, head=True):
+    """A small pair network, or one with something else about it."""
+    pictures = [keras.Input((4, 4)) for _ in range(inputs)]
+    dense = [
+        [keras.layers.Dense(100, "elu", kernel_initializer="he_normal") for _ in range(layers)]
+        for _ in pictures
+    ]
+    ends = []
+    for number, x in enumerate(pictures):
+        x = keras.layers.Flatten()(x)
+        for layer in dense[0 if shared else number]:
+            x = layer(x)
+        ends.append(x)
+    x = (join or keras.layers.Concatenate())(ends)
+    if head:
+        x = keras.layers.Dense(10, "relu")(x)
+    return keras.Model(pictures, keras.layers.Dense(1, "sigmoid")(x))
+
+
+class TestNetwork:
+    """The pair network."""
+
+    def test_a_right_one(self, keras, view_of):
+        """Two towers of five layers, a hidden layer and a sigmoid unit: nothing is found."""
+        view = view_of(pair_network(keras))
+
+        assert [] == pairs.check_inputs(view, pixels=16)
+        assert [] == pairs.check_towers(view, count=5, units=100)
+        assert [] == pairs.check_activations(view, "elu")
+        assert [] == pairs.check_initialisers(view, "he")
+        assert [] == pairs.check_separate(view, 24)
+        assert [] == pairs.check_head(view, units=10)
+
+    def test_its_outputs_are_held_to_its_layers(self, keras, view_of):
+        """A model of two inputs that computes something else than its layers say is not judged."""
+        view = view_of(pair_network(keras))
+
+        with pytest.raises(Unanswered, match="not what its layers say"):
+            pairs.meeting_of(attrs.evolve(view, outputs=1 - view.outputs))
+
+    def test_a_shared_tower(self, keras, view_of):
+        """Layers that stand in both towers are named, and only that is found."""
+        view = view_of(pair_network(keras, shared=True))
+        (found,) = pairs.check_separate(view, 14)
+
+        assert "share their weights" in found.message
+        assert [] == pairs.check_towers(view, count=5, units=100)
+
+    def test_layers_shared_under_two_names(self, keras, view_of):
+        """Fewer variables than the layers list are shared ones."""
+        assert 1 == len(pairs.check_separate(view_of(pair_network(keras)), 14))
+
+    @pytest.mark.parametrize("settings", [{"layers": 4}, {"layers": 6}])
+    def test_too_few_or_too_many_layers(self, keras, view_of, settings):
+        """Each tower is counted."""
+        found = pairs.check_towers(view_of(pair_network(keras, **settings)), count=5, units=100)
+
+        assert ["Tower A", "Tower B"] == [one.message[:7] for one in found]
+
+    def test_towers_that_are_added(self, keras, view_of):
+        """Adding is no comparison; the towers are read all the same."""
+        view = view_of(pair_network(keras, join=keras.layers.Add()))
+
+        assert [] == pairs.check_towers(view, count=5, units=100)
+        assert 1 == len(pairs.check_head(view, units=10))
+
+    def test_no_hidden_layer_behind_the_towers(self, keras, view_of):
+        """The layer of ten is missed where it is missing."""
+        assert 1 == len(pairs.check_head(view_of(pair_network(keras, head=False)), units=10))
+
+    def test_what_has_no_towers(self, keras, view_of):
+        """A chain of layers, and a network of three inputs, are no pair network."""
+        chain = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid")])
+        for model in (chain, pair_network(keras, inputs=3)):
+            with pytest.raises(Unanswered, match="two chains"):
+                pairs.meeting_of(view_of(model))
+
+    def test_a_class_of_ones_own(self, keras, view_of):
+        """A subclassed model of two inputs is built by their shapes and read like any other."""
+        inner = pair_network(keras)
+
+        class Own(keras.Model):
+            def __init__(self):
+                super().__init__()
+                self.inner = inner
+
+            def call(self, inputs):
+                a, b = inputs
+                return self.inner([a, b])
+
+        assert [] == pairs.check_towers(view_of(Own(), ((4, 4), (4, 4))), count=5, units=100)
+
+    def test_towers_come_in_the_order_of_inputs(self, keras):
+        """Tower A is that of the first input, whichever end is concatenated first."""
+        from autograder.networks.graph import parse
+
+        a, b = keras.Input((3,)), keras.Input((7,))
+        ends = [keras.layers.Dense(2)(b), keras.layers.Dense(5)(a)]
+        model = keras.Model([a, b], keras.layers.Dense(1)(keras.layers.concatenate(ends)))
+        meeting = chains_that_meet(parse(keras.saving.serialize_keras_object(model)))
+
+        assert [(3,), (7,)] == [tower.input_shape for tower in meeting.towers]
+        assert [5, 2] == [tower.blocks[0].units for tower in meeting.towers]
+
+
+CLASSES = np.arange(200) % 10
+
+
+def array(values):
+    """A view of a small array."""
+    data = np.asarray(values)
+    return ArrayView(shape=data.shape, dtype=data.dtype, data=data)
+
+
+def draw(seed, size=64, number=0):
+    """Pairs as they should be: (first, second, labels)."""
+    rng = np.random.default_rng((seed, number))
+    labels = rng.permutation(size) % 2
+    first = rng.integers(200, size=size)
+    steps = np.where(labels == 1, rng.integers(1, 10, size=size), 10 * rng.integers(1, 20, size=size))
+    return first, (first + steps) % 200, labels
+
+
+def found_by(*batches):
+    """What the probe would give for these batches of (seed, number, first, second, labels)."""
+    records = [
+        {
+            "size": len(first),
+            "seed": seed,
+            "number": number,
+            "first": array(first),
+            "second": array(second),
+            "labels": array(labels),
+        }
+        for seed, number, first, second, labels in batches
+    ]
+    return {"classes": array(CLASSES), "batches": records}
+
+
+def batches_with(change):
+    """Batches of some seeds, changed by a function of (first, second, labels)."""
+    made = [(seed, number, *change(*draw(seed, number=number))) for seed in (1, 2, 3, 3) for number in (0, 1)]
+    return pairs.drawn(found_by(*made))
+
+
+CHECKS = (
+    pairs.check_pair_labels,
+    pairs.check_balance,
+    pairs.check_shuffled,
+    pairs.check_no_image_with_itself,
+    pairs.check_draws,
+)
+
+
+def failing(batches):
+    """The checks that find something."""
+    return {check.__name__ for check in CHECKS if check(batches)}
+
+
+def ordered(first, second, labels):
+    """Pairs of one class first."""
+    order = np.argsort(labels, kind="stable")
+    return first[order], second[order], labels[order]
+
+
+class TestDraws:
+    """Pairs of pictures."""
+
+    def test_right_pairs(self):
+        """Nothing is found of pairs as they should be, with labels of one column too."""
+        assert set() == failing(batches_with(lambda first, second, labels: (first, second, labels)))
+        assert set() == failing(
+            batches_with(lambda first, second, labels: (first, second, labels[:, None] * 1.0))
+        )
+
+    @pytest.mark.parametrize(
+        ("change", "checks"),
+        [
+            (lambda a, b, labels: (a, b, 1 - labels), {"check_pair_labels"}),
+            (lambda a, b, labels: (a, b, np.roll(labels, 1)), {"check_pair_labels"}),
+            (lambda a, b, labels: (a, b, labels + 1), {"check_pair_labels"}),
+            (lambda a, b, labels: (a, (a + 10) % 200, 0 * labels), {"check_balance"}),
+            (lambda a, b, labels: (a, (a + 1) % 200, 0 * labels + 1), {"check_balance"}),
+            (lambda a, b, labels: (a[:-1], b[:-1], labels[:-1]), set()),
+            (lambda a, b, labels: (a[:-4], b[:-4], labels[:-4]), None),
+            (ordered, {"check_shuffled"}),
+            (lambda a, b, labels: (a, np.where(labels == 0, a, b), labels), {"check_no_image_with_itself"}),
+            (lambda a, b, labels: draw(0), {"check_shuffled", "check_draws"}),
+        ],
+        ids=[
+            *("inverted", "out of step", "other labels", "all the same", "all different", "odd size"),
+            *("cut", "not shuffled", "with itself", "always one batch"),
+        ],
+    )
+    def test_a_mistake_is_found_by_its_check(self, change, checks):
+        """Each mistake is found by the check that is about it, and by no other."""
+        found = failing(batches_with(change))
+
+        assert found <= {"check_balance"} if checks is None else checks == found
+
+    def test_a_generator_that_is_not_used(self):
+        """Equal seeds have to give equal pairs."""
+        made = [(1, 0, *draw(seed)) for seed in (1, 2)]
+
+        assert {"check_draws"} == failing(pairs.drawn(found_by(*made)))
+
+    def test_a_missing_class(self):
+        """Classes that never turn up are named."""
+
+        def without_nine(first, second, labels):
+            first = first - (CLASSES[first] == 9)
+            second = np.where(labels == 0, (first + 10) % 200, (first + 1) % 200)
+            return first, second, labels
+
+        (found,) = pairs.check_draws(batches_with(without_nine))
+
+        assert "class 9" in found.message
+
+    @pytest.mark.parametrize(
+        "found",
+        [
+            None,
+            [],
+            {},
+            {"classes": array(CLASSES), "batches": []},
+            {"classes": array(CLASSES), "batches": [7]},
+            {"classes": array(CLASSES), "batches": [{"problem": "an array"}]},
+            found_by((1, 0, [1, 2], [3, 4], [0.5, 1])),
+            found_by((1, 0, [1, 2], [3, 4], [0, np.nan])),
+            found_by((1, 0, [1, 2], [3, 4], [0])),
+            found_by((1, 0, [1, -1], [3, 4], [0, 1])),
+            found_by((1, 0, [1, 2], [3, 999], [0, 1])),
+        ],
+    )
+    def test_what_is_no_batch_of_pairs(self, found):
+        """Anything else is refused in words that name the function."""
+        with pytest.raises(Unanswered, match="generate_pairs"):
+            pairs.drawn(found)
+
+
+class TestReuse:
+    """A tower that is used again."""
+
+    @pytest.fixture(scope="class")
+    def network(self, keras):
+        """A pair network with equal shapes of both towers."""
+        return pair_network(keras)
+
+    def tried(self, keras, view_of, network, *, tower=0, frozen=True, layers=5):
+        """What the probe records of a classifier on some of a tower's layers."""
+        dense = [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)][tower:10:2]
+        copies = [keras.layers.Dense(100, "elu", trainable=not frozen) for _ in dense[:layers]]
+        model = keras.Sequential(
+            [keras.Input((4, 4)), keras.layers.Flatten(), *copies, keras.layers.Dense(10, "softmax")]
+        )
+        for copy, layer in zip(copies, dense, strict=False):
+            copy.set_weights(layer.get_weights())
+        return {"pair": view_of(network), "classifier": view_of(model)}
+
+    def test_tower_a(self, keras, view_of, network):
+        """Tower A, frozen, with a softmax of ten on top: nothing is found."""
+        found = self.tried(keras, view_of, network)
+
+        assert [] == pairs.check_classifier(found, classes=10)
+        assert [] == pairs.check_reuse(found)
+        assert [] == pairs.check_frozen(found)
+
+    def test_tower_b(self, keras, view_of, network):
+        """The other tower's weights are recognised."""
+        (found,) = pairs.check_reuse(self.tried(keras, view_of, network, tower=1))
+
+        assert "tower B" in found.message
+
+    def test_not_frozen(self, keras, view_of, network):
+        """Layers that may learn are found."""
+        assert 1 == len(pairs.check_frozen(self.tried(keras, view_of, network, frozen=False)))
+
+    def test_a_layer_too_few(self, keras, view_of, network):
+        """All five layers are asked for."""
+        assert 1 == len(pairs.check_classifier(self.tried(keras, view_of, network, layers=4), classes=10))
+
+    def test_weights_that_training_moved(self, keras, view_of, network):
+        """Whatever its layers say of themselves, a tower that a step of training changes is not frozen."""
+        found = self.tried(keras, view_of, network)
+        weights = {
+            path: [values + 1 for values in arrays] for path, arrays in found["classifier"].weights.items()
+        }
+        found["trained"] = attrs.evolve(found["classifier"], weights=weights)
+
+        assert 1 == len(pairs.check_frozen(found))
+
+    @pytest.mark.parametrize("found", [None, {}, {"pair": 1}, {"pair": None, "classifier": None}])
+    def test_what_is_no_model(self, found):
+        """Anything else is refused in words."""
+        with pytest.raises(Unanswered, match="build_classifier_from"):
+            pairs.check_reuse(found)
+
+    def test_right_of_either(self):
+        """A classifier that is right on one of the two pair networks is right."""
+
+        def check(found):
+            return [] if found == "right" else [pairs.Finding(message=str(found))]
+
+        for own, given, count in (("right", "bad", 0), ("bad", "right", 0), ("bad", "bad", 1)):
+            evidence = Evidence(
+                names={}, probes={"classifier_from_own_pairs": own, "classifier_from_given_pairs": given}
+            )
+            assert count == len(pairs.of_either(evidence, check))
+
+
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [
+        (0.97, 0),
+        (1, 0),
+        (0, 0),
+        (97.2, 1),
+        (-0.1, 1),
+        (float("nan"), 1),
+        (True, 1),
+        (None, 1),
+        ([0.1, 0.9], 1),
+    ],
+)
+def test_accuracies_are_shares(value, count):
+    """An accuracy is a number from 0 to 1."""
+    evidence = Evidence(names={"accuracy": value}, probes={})
+
+    assert count == len(pairs.check_accuracies(evidence, ("accuracy",)))
