@@ -10,11 +10,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from readiness import lacking
 
-from autograder import calibration
 from autograder.build.bundle import tests_for
 from autograder.build.reference import submission_notebook
-from autograder.calibration import read_samples
 from autograder.data import MINIATURE, load, prepare
 from autograder.errors import UsageProblem
 from autograder.kit import make_kit
@@ -53,15 +52,8 @@ def miniature(lab):
 
 
 def _demand_marks(lab, identity):
-    for model in lab.models:
-        have = len(read_samples(lab.calibration, model, identity))
-        if have < calibration.FEWEST:
-            pytest.skip(
-                f"{lab.name} has {have} of {calibration.FEWEST} calibration samples on {identity}: "
-                "run `autograder calibrate`"
-            )
-    if not lab.trained(identity).is_dir():
-        pytest.skip(f"{lab.name} has no trained models on {identity}")
+    if reason := lacking(lab, identity):
+        pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
