@@ -1,4 +1,4 @@
-"""Which labs can be graded on which data: those with calibration samples enough, and models trained on them."""
+"""Which labs can be graded on which data: those with marks, and with models trained on them."""
 
 from autograder.calibration import FEWEST, read_samples
 
@@ -10,7 +10,10 @@ def lacking(lab, identity):
     for model in lab.models:
         have = len(read_samples(lab.calibration, model, identity))
         if have < FEWEST:
-            return f"{lab.name} has {have} of {FEWEST} calibration samples on {identity}: run `autograder calibrate`"
+            return (
+                f"{lab.name} has {have} of {FEWEST} calibration samples on {identity}: "
+                "run `autograder calibrate`"
+            )
     if not lab.trained(identity).is_dir():
         return f"{lab.name} has no trained models on {identity}"
     return ""
