@@ -239,8 +239,8 @@ points: 0
 
 
 def test_build_alpha_dropout_dnn_takes_a_rate(env):
-    network = env["build_alpha_dropout_dnn"](0.25)
-    assert network is not None, "build_alpha_dropout_dnn(0.25) returns None"
+    network = env["build_alpha_dropout_dnn"](rate=0.25)
+    assert network is not None, "build_alpha_dropout_dnn(rate=0.25) returns None"
 
 
 # %%

@@ -23,8 +23,16 @@ def build_alpha_dropout_dnn(room):
 
 
 def build_alpha_dropout_dnn_with_rate(room):
-    """The model that `build_alpha_dropout_dnn(0.3)` returns."""
-    return room.model(room.defined("build_alpha_dropout_dnn")(0.3), input_shape=IMAGE)
+    """The model that `build_alpha_dropout_dnn(rate=0.3)` returns."""
+    return room.model(_of_rate(room.defined("build_alpha_dropout_dnn"), 0.3), input_shape=IMAGE)
+
+
+def _of_rate(make, rate):
+    """What a function or class makes of a rate, whatever it calls its first argument."""
+    try:
+        return make(rate=rate)
+    except TypeError:
+        return make(rate)
 
 
 # --------------------------------------------------------------------------------------------- the layer, q2
@@ -33,9 +41,9 @@ def build_alpha_dropout_dnn_with_rate(room):
 def MCAlphaDropout(room):
     """What the layer makes of numbers from a standard normal distribution, called in every way."""
     make = room.defined("MCAlphaDropout")
-    layer = make(0.5)
+    layer = _of_rate(make, 0.5)
     inputs = np.random.default_rng(0).standard_normal((100, 50)).astype(np.float32)
-    network = keras.Sequential([keras.Input((50,)), make(0.5)])
+    network = keras.Sequential([keras.Input((50,)), _of_rate(make, 0.5)])
     return {
         "bases": [cls.__name__ for cls in type(layer).__mro__ if cls.__module__.startswith("keras.")],
         "inputs": inputs,
@@ -84,7 +92,7 @@ def _small_network():
 
 def _own_network(room):
     try:
-        return room.defined("build_alpha_dropout_dnn")(0.3)
+        return _of_rate(room.defined("build_alpha_dropout_dnn"), 0.3)
     except Exception:  # that is another question
         return None
 
@@ -113,10 +121,9 @@ def _converted(room, convert, original):
 class _Draw(keras.layers.Layer):
     """Answers an image with one of two rows of probabilities in its pixels, drawn anew each time."""
 
-    supports_jit = False
-
     def __init__(self):
         super().__init__()
+        self.supports_jit = False
         self.seeds = keras.random.SeedGenerator(1)
 
     def call(self, images, training=None):
