@@ -238,6 +238,7 @@ def test_sound_conclusions(probes, room, source):
     assert [True, False] == [one["faster_convergence"] for one in given]
     assert set() == refused(evidence_with(CONCLUDED, given))
     assert set() == refused(evidence_with(None, given))
+    assert set() == refused(evidence_with({}, given))
 
 
 @pytest.mark.parametrize(
@@ -265,11 +266,28 @@ def test_conclusions_the_wrong_way_round(probes, room, old, new, check):
     assert {check} == refused(evidence_with(None, given))
 
 
-def test_a_functions_mistake_does_not_count_twice(probes, room):
-    """Where the student's own function never finds an epoch, conclusions by it can be drawn all the same."""
-    given = by_given(probes, room, SOUND, epochs_to_reach=lambda history, target: None)
+def test_durations_of_the_students_own(probes, room):
+    """A ratio of which one half was measured otherwise may stay on one side of 1, if both entries agree."""
+    source = SOUND.replace('np.median(history.history["seconds"])', "np.median(times)")
+    given = [
+        {key: _described(value) for key, value in one["comparison"].items()}
+        for one in by_given(probes, room, source, times=[7.0, 5.0])
+    ]
 
-    assert [True, False] == [one["comparison"]["faster_convergence"] for one in given]
+    assert [True, True] == [one["slower_epochs"] for one in given]
+    assert set() == refused(evidence_with(CONCLUDED, given))
+
+
+@pytest.mark.parametrize("function", [function for function, *_ in (*WRONG.values(), *USELESS.values())])
+def test_a_functions_mistake_does_not_count_twice(probes, room, function):
+    """Whatever the student's own function counts, conclusions that are drawn by it are not refused."""
+    try:
+        given = [one["comparison"] for one in by_given(probes, room, SOUND, epochs_to_reach=function)]
+    except KeyError:  # what it gives cannot be compared
+        return
+    described = [{key: _described(value) for key, value in one.items()} for one in given]
+
+    assert set() == refused(evidence_with(CONCLUDED, described))
 
 
 @pytest.mark.parametrize(

@@ -215,21 +215,25 @@ def check_consistency(evidence: Evidence, name: str = "comparison") -> list[Find
     if not (math.isfinite(ratio) and ratio > 0):
         message = f"`{RATIO}` is {ratio:g}: the ratio of two durations is a positive number."
         return [Finding(message=message, where=name)]
-    if slower != (ratio > 1) and abs(ratio - 1) > ROUNDING:
+    if _contradict(ratio, slower):
         relation = "longer than" if ratio > 1 else "no longer than"
         message = (
             f"`{name}` contradicts itself: by `{RATIO}`, an epoch with batch normalisation takes {relation} "
             f"one of the plain network, and `slower_epochs` is {slower}. Which duration is divided by which?"
         )
         return [Finding(message=message, where=name)]
-    pair = _answers_to_given(evidence, name, RATIO), _answers_to_given(evidence, name, "slower_epochs")
-    if pair[0] and pair[1] and pair[0][0] != pair[0][1] and pair[1][0] == pair[1][1]:
+    ratios, flags = (_answers_to_given(evidence, name, key) or () for key in (RATIO, "slower_epochs"))
+    if any(_contradict(*pair) for pair in zip(ratios, flags, strict=False)):
         message = (
-            f"`slower_epochs` is {slower} whatever the two histories say, while `{RATIO}` follows them. "
-            "Compute both from the histories."
+            f"`slower_epochs` is {slower} even where `{RATIO}` says the opposite, as it does for other "
+            "histories. Compute it from the same durations."
         )
         return [Finding(message=message, where=name)]
     return []
+
+
+def _contradict(ratio: float, slower: bool) -> bool:
+    return slower != (ratio > 1) and abs(ratio - 1) > ROUNDING
 
 
 def check_ratio_direction(evidence: Evidence, name: str = "comparison") -> list[Finding]:
@@ -263,7 +267,7 @@ def check_agreement(evidence: Evidence, name: str = "comparison") -> list[Findin
     Told by what becomes of a claim when the histories are others. One that does not follow them is refused
     only where every sensible reading of the run's own histories is against it.
     """
-    claims, pair, ran = _claims(evidence, name), _histories(evidence), name in evidence.names
+    claims, pair, ran = _claims(evidence, name), _histories(evidence), _complete(evidence.names.get(name))
     findings = []
     for key, readings in (("faster_convergence", _readings_of_faster), ("better_model", _readings_of_better)):
         claim, given = _flag(claims, key, name), _answers_to_given(evidence, name, key)
@@ -281,12 +285,22 @@ def check_agreement(evidence: Evidence, name: str = "comparison") -> list[Findin
 
 
 def _claims(evidence: Evidence, name: str) -> dict[Any, Any]:
-    """What the comparison says, in the run or else of given histories. Raises Unanswered where it is none."""
-    answers = _given(evidence, name)
-    found = answers[0] if answers and name not in evidence.names else evidence.value(name)
+    """What the comparison says: of the run, or of given histories where its code stopped half-way.
+
+    Raises Unanswered where it is none.
+    """
+    answers, there = _given(evidence, name), evidence.names.get(name)
+    if answers and (name not in evidence.names or (_complete(answers[0]) and not _complete(there))):
+        found = answers[0]
+    else:
+        found = evidence.value(name)
     if not isinstance(found, dict):
         raise Unanswered(f"`{name}` is {describe(found)}; it should be a dictionary.")
     return {key: _plain(value) for key, value in found.items()}
+
+
+def _complete(claims: Any) -> bool:
+    return isinstance(claims, dict) and {*FLAGS, RATIO} <= claims.keys()
 
 
 def _given(evidence: Evidence, name: str) -> tuple[Any, Any] | None:

@@ -448,7 +448,7 @@ if RETRAIN or not dnnlab.is_saved("cifar10_bn"):
     model = build_bn_dnn()
     # Down from a rate that would ruin the plain network, within a dozen epochs; then on at a small one.
     steps = 12 * -(-fit_size // 128)
-    falling = keras.optimizers.schedules.PolynomialDecay(0.05, steps, 0.005)
+    falling = keras.optimizers.schedules.PolynomialDecay(0.05, steps, 0.002)
     model.compile(
         optimizer=keras.optimizers.SGD(falling, momentum=0.9),
         loss="sparse_categorical_crossentropy",
