@@ -595,7 +595,7 @@ def test_one_update_for_each_batch(env):
     from autograder.checks import evidence_of, one_cycle, require
 
     cycle = one_cycle.Cycle.of(48, 0.1, 0.02, 12, 0.0005)
-    run = one_cycle.trace_of(evidence_of(env, "one_cycle"), "OneCycleScheduler", cycle)
+    run = one_cycle.trace_of(evidence_of(env, "one_cycle"), "one_cycle_scheduler", cycle)
     require(one_cycle.check_per_batch(run))
 
 
@@ -612,7 +612,7 @@ def test_up_and_down(env):
     from autograder.checks import evidence_of, one_cycle, require
 
     cycle = one_cycle.Cycle.of(48, 0.1, 0.02, 12, 0.0005)
-    run = one_cycle.trace_of(evidence_of(env, "one_cycle"), "OneCycleScheduler", cycle)
+    run = one_cycle.trace_of(evidence_of(env, "one_cycle"), "one_cycle_scheduler", cycle)
     require(one_cycle.check_ramps(run))
 
 
@@ -629,7 +629,7 @@ def test_last_stretch(env):
     from autograder.checks import evidence_of, one_cycle, require
 
     cycle = one_cycle.Cycle.of(48, 0.1, 0.02, 12, 0.0005)
-    run = one_cycle.trace_of(evidence_of(env, "one_cycle"), "OneCycleScheduler", cycle)
+    run = one_cycle.trace_of(evidence_of(env, "one_cycle"), "one_cycle_scheduler", cycle)
     require(one_cycle.check_last_stretch(run))
 
 
@@ -646,8 +646,8 @@ def test_defaults(env):
     from autograder.checks import evidence_of, one_cycle, require
 
     evidence, cycle = evidence_of(env, "one_cycle"), one_cycle.Cycle.of(48, 0.1, 0.02, 12, 0.0005)
-    given = one_cycle.trace_of(evidence, "OneCycleScheduler", cycle)
-    run = one_cycle.trace_of(evidence, "OneCycleScheduler_defaults", one_cycle.Cycle.of(30, 0.2))
+    given = one_cycle.trace_of(evidence, "one_cycle_scheduler", cycle)
+    run = one_cycle.trace_of(evidence, "one_cycle_scheduler_defaults", one_cycle.Cycle.of(30, 0.2))
     require(one_cycle.check_defaults(run, given))
 
 
