@@ -60,7 +60,7 @@ def one_cycle_scheduler_defaults(room):
 
 def rates_used(room):
     """What the given function of that name returns for a scheduler of the student's."""
-    found = _followed(room.defined("OneCycleScheduler")(60, 0.1), epochs=3, batch_size=32)
+    found = _followed(room.defined("OneCycleScheduler")(60, 0.1), epochs=1, batch_size=32)
     return [float(rate) for rate in found["rates"]]
 
 
