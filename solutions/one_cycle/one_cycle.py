@@ -416,7 +416,7 @@ rates, losses = find_learning_rate(trial, X_train, y_train, epochs=1, batch_size
 # %%
 figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
 axis.plot(rates, losses)
-axis.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=(1.5, 3))
+axis.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=(np.nanmin(losses) - 0.1, losses[0] + 0.2))
 axis.grid(alpha=0.3)
 
 # %% [markdown]
@@ -425,7 +425,7 @@ axis.grid(alpha=0.3)
 where the network learns best. Soon after its lowest point it shoots up: there the rate is too large
 for stable training. A training with a fixed rate would take something like a tenth of the rate at
 the lowest point. A cycle may go higher, since it stays up there only for a moment: a third to a half of
-that rate is a good peak.
+that rate is a good peak. Where the curve ends, the loss has become `nan`.
 
 The curve flatters a little: it lasts for one epoch, and a rate that a network bears for some batches
 may blow it up over many. When in doubt, take the smaller one.
@@ -595,7 +595,7 @@ def test_one_update_for_each_batch(env):
     from autograder.checks import evidence_of, one_cycle, require
 
     cycle = one_cycle.Cycle.of(48, 0.1, 0.02, 12, 0.0005)
-    run = one_cycle.trace_of(evidence_of(env, "one_cycle"), "OneCycleScheduler", cycle)
+    run = one_cycle.trace_of(evidence_of(env, "one_cycle"), "one_cycle_scheduler", cycle)
     require(one_cycle.check_per_batch(run))
 
 
@@ -612,7 +612,7 @@ def test_up_and_down(env):
     from autograder.checks import evidence_of, one_cycle, require
 
     cycle = one_cycle.Cycle.of(48, 0.1, 0.02, 12, 0.0005)
-    run = one_cycle.trace_of(evidence_of(env, "one_cycle"), "OneCycleScheduler", cycle)
+    run = one_cycle.trace_of(evidence_of(env, "one_cycle"), "one_cycle_scheduler", cycle)
     require(one_cycle.check_ramps(run))
 
 
@@ -629,7 +629,7 @@ def test_last_stretch(env):
     from autograder.checks import evidence_of, one_cycle, require
 
     cycle = one_cycle.Cycle.of(48, 0.1, 0.02, 12, 0.0005)
-    run = one_cycle.trace_of(evidence_of(env, "one_cycle"), "OneCycleScheduler", cycle)
+    run = one_cycle.trace_of(evidence_of(env, "one_cycle"), "one_cycle_scheduler", cycle)
     require(one_cycle.check_last_stretch(run))
 
 
@@ -646,8 +646,8 @@ def test_defaults(env):
     from autograder.checks import evidence_of, one_cycle, require
 
     evidence, cycle = evidence_of(env, "one_cycle"), one_cycle.Cycle.of(48, 0.1, 0.02, 12, 0.0005)
-    given = one_cycle.trace_of(evidence, "OneCycleScheduler", cycle)
-    run = one_cycle.trace_of(evidence, "OneCycleScheduler_defaults", one_cycle.Cycle.of(30, 0.2))
+    given = one_cycle.trace_of(evidence, "one_cycle_scheduler", cycle)
+    run = one_cycle.trace_of(evidence, "one_cycle_scheduler_defaults", one_cycle.Cycle.of(30, 0.2))
     require(one_cycle.check_defaults(run, given))
 
 
@@ -683,8 +683,8 @@ name: q3
 """
 ## Question 3: fifteen epochs
 
-Train a network from `build_selu_dnn()` (a network of your own is welcome, too) with your scheduler,
-and save it. Do it inside the `if` below, which loads a training that you saved before unless
+Train a network from `build_selu_dnn()` with your scheduler, and save it. (A network of your own is
+welcome, too, as long as it is made of dense layers, batch normalisation and dropout.) Do it inside the `if` below, which loads a training that you saved before unless
 `RETRAIN` says otherwise. What is asked for:
 
 - **15 epochs** with **batches of 128**, on the first `fit_size` images of `X_train` (all of them,

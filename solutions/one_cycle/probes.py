@@ -45,7 +45,7 @@ def small_problem(room):
     return [None, None, None]
 
 
-def OneCycleScheduler(room):
+def one_cycle_scheduler(room):
     """The rates trained with, every argument given."""
     scheduler = room.defined("OneCycleScheduler")(
         48, 0.1, start_rate=0.02, last_iterations=12, last_rate=0.0005
@@ -53,14 +53,14 @@ def OneCycleScheduler(room):
     return _followed(scheduler, epochs=4, batch_size=54)
 
 
-def OneCycleScheduler_defaults(room):
+def one_cycle_scheduler_defaults(room):
     """The rates trained with, only the first two arguments given."""
     return _followed(room.defined("OneCycleScheduler")(30, 0.2), epochs=3, batch_size=64)
 
 
 def rates_used(room):
     """What the given function of that name returns for a scheduler of the student's."""
-    found = _followed(room.defined("OneCycleScheduler")(60, 0.1), epochs=3, batch_size=32)
+    found = _followed(room.defined("OneCycleScheduler")(60, 0.1), epochs=1, batch_size=32)
     return [float(rate) for rate in found["rates"]]
 
 
