@@ -173,8 +173,7 @@ def _rows(one: _Try) -> list[Finding]:
 
 def _no_rows(one: _Try) -> list[Finding]:
     message = (
-        f"{FUNCTION} gives {describe(one.found)}, in which no row of two numbers for each hidden layer can "
-        "be found."
+        f"{FUNCTION} gives {describe(one.found)}: there is no row of two numbers for each hidden layer in it."
     )
     return [Finding(message=message)]
 

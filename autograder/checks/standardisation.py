@@ -37,7 +37,7 @@ ALIKE = 2e-4
 RECOGNISED = 0.95
 """The share of rows by which a set is known: a few pictures of CIFAR-10 look alike."""
 FLAT = 2e-3
-"""Statistics that vary less than this over the features, relative to a deviation, do not vary."""
+"""Statistics that vary less than this over the features, as shares of a deviation, do not vary."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -110,7 +110,9 @@ def check_training_set(evidence: Evidence, model: str) -> list[Finding]:
     if found is None:
         return [Finding(message=_no_such_map(array, part.images_name), where=part.images_name)]
     task, data = evidence.task(model), evidence.data
-    message = _coarse(found, part.images) or _not_the_training_set(found, task, data)
+    size = float(_of_sets(task, data)["train"].std.mean())
+    channels = part.images.shape[3] if part.images.ndim == 4 else 1
+    message = _coarse(found, size, channels) or _not_the_training_set(found, task, data)
     if not message:
         return []
     return [Finding(message=f"`{part.images_name}`: {message}", where=part.images_name)]
@@ -186,11 +188,14 @@ def _each_by_itself(rows: np.ndarray) -> bool:
         return bool(centred and np.abs(rows.std(axis=1) - 1).max() < 0.01)
 
 
-def _coarse(found: _Statistics, images: np.ndarray) -> str:
-    """What to say of statistics that are not one for each feature; empty where they are."""
-    size = float(found.std.mean())
-    if _flat(found.mean, size) and _flat(found.std, size):
-        if abs(float(found.mean.mean())) < 0.01 * size:
+def _coarse(found: _Statistics, size: float, channels: int) -> str:
+    """What to say of statistics that are not one for each feature; empty where they are.
+
+    size: of a true deviation, in pixels, beside which differences count or not.
+    """
+    means, spreads = found.mean / size, found.std / found.std.mean()
+    if _flat(means) and _flat(spreads):
+        if abs(float(means.mean())) < 0.01:
             return (
                 "the pixels are at most divided by one number. Their mean is not 0 and their deviation is "
                 "not 1: subtract each feature's mean and divide by its standard deviation."
@@ -199,17 +204,14 @@ def _coarse(found: _Statistics, images: np.ndarray) -> str:
             "one mean and one standard deviation are used for all pixels. Asked for is one of each per "
             "feature: look at the axis over which they are taken."
         )
-    channels = images.shape[3] if images.ndim == 4 else 1
-    if channels > 1 and all(
-        _flat(values.reshape(-1, channels), size, axis=0) for values in (found.mean, found.std)
-    ):
+    if channels > 1 and all(_flat(values.reshape(-1, channels), axis=0) for values in (means, spreads)):
         return (
             "one mean and one standard deviation are used for each colour. A feature is one place of the "
             "picture in one colour: look at the axes over which they are taken."
         )
-    if _flat(found.mean, size):
+    if _flat(means):
         return "one mean is used for all pixels. Asked for is one per feature: look at the axis."
-    if _flat(found.std / size, 1.0):
+    if _flat(spreads):
         return (
             "one standard deviation is used for all pixels, or none at all. Asked for is one per feature: "
             "look at the axis."
@@ -217,9 +219,9 @@ def _coarse(found: _Statistics, images: np.ndarray) -> str:
     return ""
 
 
-def _flat(values: np.ndarray, size: float, axis: int | None = None) -> bool:
+def _flat(values: np.ndarray, axis: int | None = None) -> bool:
     """Whether values do not vary, along an axis or at all."""
-    return bool(np.max(values.std(axis=axis)) <= FLAT * size)
+    return bool(np.max(values.std(axis=axis)) <= FLAT)
 
 
 _NAMED = {
