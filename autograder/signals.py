@@ -73,13 +73,14 @@ def _interval(samples: tuple[float, ...]) -> tuple[float, float]:
     tails are heavier than the normal distribution's: they are taken for those of a Student's t distribution
     with the samples' kurtosis.
     """
-    from scipy import stats
+    from scipy.special import stdtrit
 
     logarithms = np.log(samples)
     n, spread = len(logarithms), float(logarithms.std(ddof=1))
-    excess = max(float(stats.kurtosis(logarithms)), 0.1)
+    centred = logarithms - logarithms.mean()
+    excess = max(float((centred**4).mean() / (centred**2).mean() ** 2) - 3, 0.1)
     freedom = 4 + 6 / excess
-    quantile = float(stats.t.ppf(1 - RISK, freedom)) * math.sqrt((freedom - 2) / freedom)
+    quantile = float(stdtrit(freedom, 1 - RISK)) * math.sqrt((freedom - 2) / freedom)
     reach = quantile * spread * math.sqrt(1 + 1 / n)
     middle = float(logarithms.mean())
     return math.exp(middle - reach), math.exp(middle + reach)
