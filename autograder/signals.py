@@ -70,19 +70,26 @@ def _interval(samples: tuple[float, ...]) -> tuple[float, float]:
     """Both ends that one further sample passes with probability RISK each.
 
     For the logarithm of a standard deviation, as it is a product of as many factors as there are layers. Its
-    tails are heavier than the normal distribution's: they are taken for those of a Student's t distribution
-    with the samples' kurtosis.
+    tails are heavier than the normal distribution's, and the upper one may be heavier than the lower. So each
+    is taken for that of a Student's t distribution around the median, with the spread and the kurtosis of the
+    samples on that side.
     """
-    from scipy import stats
-
     logarithms = np.log(samples)
-    n, spread = len(logarithms), float(logarithms.std(ddof=1))
-    excess = max(float(stats.kurtosis(logarithms)), 0.1)
-    freedom = 4 + 6 / excess
-    quantile = float(stats.t.ppf(1 - RISK, freedom)) * math.sqrt((freedom - 2) / freedom)
-    reach = quantile * spread * math.sqrt(1 + 1 / n)
-    middle = float(logarithms.mean())
-    return math.exp(middle - reach), math.exp(middle + reach)
+    middle = float(np.median(logarithms))
+    below, above = (_reach(side[side > 0]) for side in (middle - logarithms, logarithms - middle))
+    return math.exp(middle - below), math.exp(middle + above)
+
+
+def _reach(distances: np.ndarray) -> float:
+    """How far one further sample strays to a side, given how far those on that side did."""
+    from scipy.special import stdtrit
+
+    if not len(distances):
+        return 0.0
+    square, fourth = float((distances**2).mean()), float((distances**4).mean())
+    freedom = 4 + 6 / max(fourth / square**2 - 3, 0.1)
+    quantile = float(stdtrit(freedom, 1 - RISK)) * math.sqrt((freedom - 2) / freedom)
+    return quantile * math.sqrt(square * (1 + 1 / len(distances)))
 
 
 def signal_images(task: Task, data: DataSet) -> np.ndarray:

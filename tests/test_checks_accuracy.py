@@ -10,6 +10,7 @@ import pytest
 from autograder.checks import accuracy
 from autograder.evidence import Unanswered, read_evidence
 from autograder.judge.judging import _with_our_side
+from autograder.networks.graph import parse
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +83,18 @@ def test_weights_that_are_not_finite(evidence, name):
 
     with pytest.raises(Unanswered, match=r"weights are not finite \(training has diverged\)"):
         accuracy.reached(with_model(evidence, name, weights=weights), name)
+
+
+def test_a_file_for_rows_of_numbers(evidence, name):
+    """A file whose network takes each image as a row of numbers is evaluated like the one that flattens."""
+    config = json.loads(json.dumps(evidence.saved_model(name).config))
+    config["config"]["layers"] = [
+        layer for layer in config["config"]["layers"] if layer["class_name"] != "Flatten"
+    ]
+    first = config["config"]["layers"][0]["config"]
+    first["batch_shape"] = [None, math.prod(first["batch_shape"][1:])]
+    config.pop("build_config", None)
+    flat = with_model(evidence, name, config=config)
+    flat = attrs.evolve(flat, references={name: parse(config)})
+
+    assert accuracy.reached(evidence, name) == accuracy.reached(flat, name)

@@ -91,7 +91,7 @@ WRONG = {
     ),
     "one missing": (
         lambda layers: [[a.mean(), a.std()] for _, a in layers[:-2]],
-        ("gives 2 rows", "no row of two numbers", "no row of two numbers"),
+        ("gives 2 rows", "there is no row of two numbers", "there is no row of two numbers"),
     ),
     "swapped": (
         lambda layers: [[a.std(), a.mean()] for _, a in layers[:-1]],
@@ -115,7 +115,7 @@ WRONG = {
     ),
     "per row": (
         lambda layers: [[a.mean(axis=1), a.std(axis=1)] for _, a in layers[:-1]],
-        ("shape (3, 2, 40)", "no row of two numbers", "no row of two numbers"),
+        ("shape (3, 2, 40)", "there is no row of two numbers", "there is no row of two numbers"),
     ),
     "something else": (
         lambda layers: [[0.1, 0.2]] * (len(layers) - 1),

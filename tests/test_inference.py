@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from autograder.networks.graph import UnsupportedModel, parse
-from autograder.networks.inference import accuracy_and_loss, forward, hidden_outputs
+from autograder.networks.inference import (
+    accuracy_and_loss,
+    forward,
+    hidden_outputs,
+    outputs_of,
+    statistics_of,
+)
 from autograder.networks.weights import WeightsDoNotFit, fit_in_order
 
 TOLERANCE = 1e-5
@@ -372,6 +378,30 @@ def test_hidden_outputs_are_those_of_every_activation():
     assert ["a", "b"] == [node.name for node, _ in outputs]
     np.testing.assert_allclose(outputs[0][1], forward(graph, weights, x, upto=2), atol=1e-6)
     np.testing.assert_allclose(outputs[1][1], forward(graph, weights, x), atol=1e-6)
+
+
+def test_outputs_of_chosen_nodes():
+    """Any nodes come in the order asked for, with mean and standard deviation over all rows and units."""
+    graph, weights = two_layers()
+    x = rows(6)
+    wanted = outputs_of(graph, weights, x, (2, 1))
+
+    for at, values in zip((2, 1), wanted, strict=True):
+        np.testing.assert_allclose(values, forward(graph, weights, x, upto=at), atol=1e-6)
+    np.testing.assert_allclose(
+        [[values.mean(), values.std()] for values in wanted],
+        statistics_of(graph, weights, x, (2, 1)),
+        atol=1e-6,
+    )
+    assert (0, 2) == statistics_of(graph, weights, x, ()).shape
+
+
+def test_outputs_that_are_too_many():
+    """More values than should be kept are refused before anything is computed."""
+    graph, weights = two_layers()
+
+    with pytest.raises(UnsupportedModel, match="too wide"):
+        outputs_of(graph, weights, np.broadcast_to(np.float32(0), (10_000_000, 4)), (1,))
 
 
 # ------------------------------------------------------------------------------------------------ weights

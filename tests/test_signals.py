@@ -88,6 +88,15 @@ class TestInterval:
 
         assert widths[1] < 1.1 * widths[0] < 0
 
+    def test_a_skewed_side_is_given_its_own_room(self):
+        """Where samples stray further upwards, so does the upper end, and not the lower one."""
+        rng = np.random.default_rng(0)
+        strays = np.abs(rng.normal(0, 0.05, 1000)) * np.where(rng.random(1000) < 0.5, 3, -1)
+        low, high = np.log(_interval(tuple(np.exp(strays))))
+
+        assert -0.3 < low < -0.15
+        assert -3.5 * low < 2 * high < -8 * low
+
 
 class TestFile:
     """`signals.json`."""

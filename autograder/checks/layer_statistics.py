@@ -156,7 +156,7 @@ def _rows(one: _Try) -> list[Finding]:
         return []
     elif numbers.shape == (2, hidden):
         message = f"{FUNCTION} gives one column for each hidden layer; asked for is one row for each."
-    elif numbers.ndim == 2 and numbers.shape[1] == 2 and len(numbers) > hidden:
+    elif numbers.ndim == 2 and numbers.shape[1] == 2 and hidden < len(numbers) <= hidden + 3:
         message = (
             f"{FUNCTION} gives {len(numbers)} rows for a network with {hidden} hidden layers. Is the output "
             "layer among them, or a layer that only flattens?"
@@ -173,8 +173,7 @@ def _rows(one: _Try) -> list[Finding]:
 
 def _no_rows(one: _Try) -> list[Finding]:
     message = (
-        f"{FUNCTION} gives {describe(one.found)}, in which no row of two numbers for each hidden layer can "
-        "be found."
+        f"{FUNCTION} gives {describe(one.found)}: there is no row of two numbers for each hidden layer in it."
     )
     return [Finding(message=message)]
 

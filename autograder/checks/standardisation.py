@@ -8,13 +8,14 @@ standardisation with some means and deviations; whose they are tells the mistake
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
 
 from autograder.checks.findings import Finding
-from autograder.checks.preparation import infer, rows_of
+from autograder.checks.preparation import identify, infer, rows_of
 from autograder.checks.splits import check_rows
 from autograder.evidence import ArrayView, Evidence, Unanswered, describe
 from autograder.tasks import SETS, Part, part_of
@@ -33,8 +34,10 @@ OTHERS_NEARER = 1 / 3
 """Statistics are those of other images where these are nearer than so much of the way to the training's."""
 ALIKE = 2e-4
 """Means that differ by less than this are the same: what float32 arithmetic leaves of a difference."""
+RECOGNISED = 0.95
+"""The share of rows by which a set is known: a few pictures of CIFAR-10 look alike."""
 FLAT = 2e-3
-"""Statistics that vary less than this over the features, relative to a deviation, do not vary."""
+"""Statistics that vary less than this over the features, as shares of a deviation, do not vary."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -63,7 +66,37 @@ def check_pictures(evidence: Evidence, model: str) -> list[Finding]:
                 "by zero?"
             )
             findings.append(Finding(message=message, where=part.images_name))
-    return findings or check_rows(evidence, model)
+    findings = findings or check_rows(evidence, model)
+    shown = {part.images_name for part in _shown(evidence, model)} if findings else set()
+    return [finding for finding in findings if finding.where not in shown]
+
+
+def _shown(evidence: Evidence, model: str) -> Iterator[Part]:
+    """The sets whose rows show the images asked for, whatever was done to their pixels."""
+    data = evidence.data
+    for which in SETS:
+        array, part = _array(evidence, model, which)
+        kept = rows_of(array)
+        if kept is None or len(array) != len(part.images):
+            continue
+        source = identify(kept[0], data)
+        wanted = part.images[kept[1]]
+        found = [_image(data, index) for index in source.images]
+        same = [
+            one is not None and np.array_equal(one, other) for one, other in zip(found, wanted, strict=True)
+        ]
+        if np.mean(same) > RECOGNISED:
+            yield part
+
+
+def _image(data: DataSet, index: int) -> np.ndarray | None:
+    """An image by its number among training and test images; None where it was not recognised."""
+    if index < 0:
+        return None
+    found: np.ndarray = (
+        data.x_train[index] if index < len(data.x_train) else data.x_test[index - len(data.x_train)]
+    )
+    return found
 
 
 def _finite(array: ArrayView, rows: np.ndarray) -> bool:
@@ -77,7 +110,9 @@ def check_training_set(evidence: Evidence, model: str) -> list[Finding]:
     if found is None:
         return [Finding(message=_no_such_map(array, part.images_name), where=part.images_name)]
     task, data = evidence.task(model), evidence.data
-    message = _coarse(found, part.images) or _not_the_training_set(found, task, data)
+    size = float(_of_sets(task, data)["train"].std.mean())
+    channels = part.images.shape[3] if part.images.ndim == 4 else 1
+    message = _coarse(found, size, channels) or _not_the_training_set(found, task, data)
     if not message:
         return []
     return [Finding(message=f"`{part.images_name}`: {message}", where=part.images_name)]
@@ -153,11 +188,14 @@ def _each_by_itself(rows: np.ndarray) -> bool:
         return bool(centred and np.abs(rows.std(axis=1) - 1).max() < 0.01)
 
 
-def _coarse(found: _Statistics, images: np.ndarray) -> str:
-    """What to say of statistics that are not one for each feature; empty where they are."""
-    size = float(found.std.mean())
-    if _flat(found.mean, size) and _flat(found.std, size):
-        if abs(float(found.mean.mean())) < 0.01 * size:
+def _coarse(found: _Statistics, size: float, channels: int) -> str:
+    """What to say of statistics that are not one for each feature; empty where they are.
+
+    size: of a true deviation, in pixels, beside which differences count or not.
+    """
+    means, spreads = found.mean / size, found.std / found.std.mean()
+    if _flat(means) and _flat(spreads):
+        if abs(float(means.mean())) < 0.01:
             return (
                 "the pixels are at most divided by one number. Their mean is not 0 and their deviation is "
                 "not 1: subtract each feature's mean and divide by its standard deviation."
@@ -166,17 +204,14 @@ def _coarse(found: _Statistics, images: np.ndarray) -> str:
             "one mean and one standard deviation are used for all pixels. Asked for is one of each per "
             "feature: look at the axis over which they are taken."
         )
-    channels = images.shape[3] if images.ndim == 4 else 1
-    if channels > 1 and all(
-        _flat(values.reshape(-1, channels), size, axis=0) for values in (found.mean, found.std)
-    ):
+    if channels > 1 and all(_flat(values.reshape(-1, channels), axis=0) for values in (means, spreads)):
         return (
             "one mean and one standard deviation are used for each colour. A feature is one place of the "
             "picture in one colour: look at the axes over which they are taken."
         )
-    if _flat(found.mean, size):
+    if _flat(means):
         return "one mean is used for all pixels. Asked for is one per feature: look at the axis."
-    if _flat(found.std / size, 1.0):
+    if _flat(spreads):
         return (
             "one standard deviation is used for all pixels, or none at all. Asked for is one per feature: "
             "look at the axis."
@@ -184,9 +219,9 @@ def _coarse(found: _Statistics, images: np.ndarray) -> str:
     return ""
 
 
-def _flat(values: np.ndarray, size: float, axis: int | None = None) -> bool:
+def _flat(values: np.ndarray, axis: int | None = None) -> bool:
     """Whether values do not vary, along an axis or at all."""
-    return bool(np.max(values.std(axis=axis)) <= FLAT * size)
+    return bool(np.max(values.std(axis=axis)) <= FLAT)
 
 
 _NAMED = {

@@ -677,7 +677,7 @@ prepared = {
 }
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
 for label, images in prepared.items():
-    statistics = layer_statistics(fresh, images)
+    statistics = np.asarray(layer_statistics(fresh, images))
     for axis, values in zip(axes, statistics.T, strict=True):
         axis.plot(range(1, len(values) + 1), values, marker=".", label=label)
 for axis, title, wanted in zip(axes, ("mean", "standard deviation"), (0, 1), strict=True):
@@ -1012,8 +1012,8 @@ likes. The next cell measures the network you keep beside a fresh one.
 """
 
 # %%
-trained_statistics = layer_statistics(model, X_valid_scaled[:1_000])
-fresh_statistics = layer_statistics(fresh, X_valid_scaled[:1_000])
+trained_statistics = np.asarray(layer_statistics(model, X_valid_scaled[:1_000]))
+fresh_statistics = np.asarray(layer_statistics(fresh, X_valid_scaled[:1_000]))
 figure, axis = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
 axis.plot(range(1, len(fresh_statistics) + 1), fresh_statistics[:, 1], marker=".", label="fresh")
 axis.plot(range(1, len(trained_statistics) + 1), trained_statistics[:, 1], marker=".", label="trained")
