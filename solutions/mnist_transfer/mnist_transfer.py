@@ -1410,7 +1410,7 @@ def build_transfer_model(base):
     for layer in copy.layers[:-1]:
         layer.trainable = False
     outputs = keras.layers.Dense(5, activation="softmax", name="digits_5_to_9")(copy.layers[-2].output)
-    network = keras.Model(copy.inputs, outputs)
+    network = keras.Model(copy.inputs[0], outputs)
     network.compile(
         optimizer=keras.optimizers.Adam(learning_rate=5e-3),
         loss="sparse_categorical_crossentropy",
@@ -1645,7 +1645,7 @@ timed_epochs = 5 if QUICK else 20
 def cache_hidden_outputs(base, X):
     """Return what the last hidden layer of base gives for the images X: (images, units)."""
     # BEGIN SOLUTION
-    body = keras.Model(base.inputs, base.layers[-2].output)
+    body = keras.Model(base.inputs[0], base.layers[-2].output)
     return body.predict(X, batch_size=500, verbose=0)
     # END SOLUTION
 
@@ -1777,7 +1777,7 @@ def build_transfer_model_4(base):
     for layer in copy.layers[:-2]:
         layer.trainable = False
     outputs = keras.layers.Dense(5, activation="softmax", name="digits_5_to_9")(copy.layers[-3].output)
-    network = keras.Model(copy.inputs, outputs)
+    network = keras.Model(copy.inputs[0], outputs)
     network.compile(
         optimizer=keras.optimizers.Adam(learning_rate=5e-3),
         loss="sparse_categorical_crossentropy",
