@@ -52,8 +52,8 @@ def _held_to_runs(
     if not named or len(strange) < len(named) / 2:
         return []
     message = (
-        f"`{name}` holds figures such as {strange[0]:.4g}, and no training of your notebook gave them when it "
-        "ran. Take them from the histories."
+        f"`{name}` holds figures such as {strange[0]:.4g}, and no training of your notebook gave them when "
+        "it ran. Take them from the histories."
     )
     return [Finding(message=message)]
 

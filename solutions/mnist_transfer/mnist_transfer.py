@@ -1902,9 +1902,10 @@ name: q10
 The new output layer has settled by now, so errors that flow back from it are small and mean
 something. Write `unfreeze_top_two(model)`: it makes the **two top hidden layers** of the model of
 question 9 trainable (those next to the output, which is not a hidden layer), leaves the others
-frozen, **compiles** the model again and returns it. Set the flags of the layers, one by one: the flag of
-the whole model may be `True` already, and setting it again reaches no layer. Without compiling again, a model that has been
-trained goes on training just what it trained before, and says nothing.
+frozen, **compiles** the model again and returns it. Set the flags of the layers, one by one: the
+flag of the whole model may be `True` already, and setting it again reaches no layer. And without
+compiling again, a model that has been trained goes on training just what it trained before, and
+says nothing.
 
 Train on. Then, inside the `if`, take the **last step**, which is the one that brings transfer up:
 make *all* layers trainable, compile with about a **third of the rate**, train once more, and save the
