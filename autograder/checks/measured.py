@@ -64,7 +64,9 @@ def _kind(key: str) -> str:
 
 
 def _among(number: float, figures: set[float]) -> bool:
-    return any(abs(number / scale - other) <= TOLERANCE for scale in (1, 100) for other in figures)
+    """Whether a figure is one of these; where it is beyond 1, it may be one of them in percent."""
+    scales = (1, 100) if abs(number) > 1 else (1,)
+    return any(abs(number / scale - other) <= TOLERANCE for scale in scales for other in figures)
 
 
 def _numbers(value: Any, key: str) -> Iterator[tuple[str, float]]:
