@@ -286,7 +286,14 @@ class TestMeasured:
         assert [] == measured.check_comparison(self.compared(value), "c", question="q5")
 
     @pytest.mark.parametrize(
-        "value", [{}, {"a": "x"}, {"gap": 0.567, "gap_2": 0.888}, {"loss": math.nan, "acc": math.nan}]
+        "value",
+        [
+            {},
+            {"a": "x"},
+            {"gap": 0.567, "gap_2": 0.888},
+            {"loss": math.nan, "acc": math.nan},
+            {"accuracy": 0.9912, "accuracy_bn": 0.9934},
+        ],
     )
     def test_figures_from_nowhere(self, value):
         """Too few figures, or none that a run gave."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from autograder.checks.findings import Finding
@@ -15,14 +15,14 @@ __all__ = ["check_comparison", "check_positive"]
 
 TOLERANCE = 6e-3
 """A student may round to two decimals."""
-_MEASURED = ("acc", "loss", "gap", "val")
+_MEASURED = ("gap", "loss", "acc", "val")
 
 
 def check_comparison(evidence: Evidence, name: str, *, question: str) -> list[Finding]:
     """The comparison is a dictionary of figures that this notebook's trainings gave.
 
-    Its keys are the student's own: a figure is held against the runs where its key says that it is a loss, an
-    accuracy or a gap, and all of them count as measured where one of them is found.
+    Its keys are the student's own: a figure is held against the runs where its key says that it is a loss,
+    an accuracy or a gap, and all of them count as measured where most of them are.
     """
     value = evidence.value(name)
     if not isinstance(value, dict):
@@ -39,24 +39,34 @@ def check_comparison(evidence: Evidence, name: str, *, question: str) -> list[Fi
             f"No network was trained for `{name}` when your notebook ran: compare trainings, not guesses."
         )
         return [Finding(message=message)]
-    return _held_to_runs(evidence, name, found)
+    return _held_to_runs(evidence, name, question, found)
 
 
-def _held_to_runs(evidence: Evidence, name: str, found: list[tuple[str, float]]) -> list[Finding]:
-    named = [number for key, number in found if any(word in key for word in _MEASURED)]
-    named = [number for number in named if math.isfinite(number) and number != math.floor(number)]
-    if not named:
-        return []
-    seen = _figures(evidence)
-    if any(
-        abs(number / scale - other) <= TOLERANCE for number in named for scale in (1, 100) for other in seen
-    ):
+def _held_to_runs(
+    evidence: Evidence, name: str, question: str, found: list[tuple[str, float]]
+) -> list[Finding]:
+    named = [(_kind(key), number) for key, number in found if _kind(key)]
+    named = [(kind, number) for kind, number in named if math.isfinite(number) and number % 1]
+    seen = _figures(evidence, question)
+    strange = [number for kind, number in named if not _among(number, seen[kind])]
+    if not named or len(strange) < len(named) / 2:
         return []
     message = (
-        f"`{name}` holds figures such as {named[0]:.4g}, and no training of your notebook gave them when it "
-        "ran. Take them from the histories."
+        f"`{name}` holds figures such as {strange[0]:.4g}, and no training of your notebook gave them when "
+        "it ran. Take them from the histories."
     )
     return [Finding(message=message)]
+
+
+def _kind(key: str) -> str:
+    """What a figure says of itself by its key; empty where it need not be of a training at all."""
+    return next((kind for kind in _MEASURED if kind in key), "")
+
+
+def _among(number: float, figures: set[float]) -> bool:
+    """Whether a figure is one of these; where it is beyond 1, it may be one of them in percent."""
+    scales = (1, 100) if abs(number) > 1 else (1,)
+    return any(abs(number / scale - other) <= TOLERANCE for scale in scales for other in figures)
 
 
 def _numbers(value: Any, key: str) -> Iterator[tuple[str, float]]:
@@ -80,37 +90,48 @@ def _loaded(evidence: Evidence) -> bool:
     return any(isinstance(found, HistoryView) for found in evidence.names.values())
 
 
-def _figures(evidence: Evidence) -> set[float]:
-    """What trainings and evaluations gave, and differences within one training and between evaluations."""
-    histories = [fit.history for fit in evidence.fits]
+def _figures(evidence: Evidence, question: str) -> dict[str, set[float]]:
+    """What the trainings of the question and evaluations gave, by kind, and differences of equal kind."""
+    histories = [fit.history for fit in fits_of_question(evidence, question)]
     histories += [found.history for found in evidence.names.values() if isinstance(found, HistoryView)]
-    figures: set[float] = set()
-    for history in histories:
-        ends = [_ends(values) for values in history.values()]
-        figures.update(value for values in history.values() for value in values)
-        figures.update(
-            one - other for left, right in itertools.permutations(ends, 2) for one in left for other in right
-        )
-        figures.update(_epochwise(history))
-    results = [one.results for one in evidence.evaluations[:60]]
-    figures.update(value for values in results for value in values)
-    figures.update(
+    tried = evidence.evaluations
+    losses = [value for one in tried for value in one.results[:1]]
+    shares = [value for one in tried for value in one.results[1:]]
+    gaps = [
         left - right
-        for one, other in itertools.permutations(results, 2)
-        for left, right in zip(one, other, strict=False)
-    )
-    return {round(value, 6) for value in figures if math.isfinite(value)}
+        for one, other in itertools.permutations(tried[:60], 2)
+        if one.model == other.model
+        for left, right in zip(one.results, other.results, strict=False)
+    ]
+    ends: dict[str, list[float]] = {"loss": [], "acc": []}
+    for history in histories:
+        gaps += _gaps(history)
+        for metric, values in history.items():
+            (losses if "loss" in metric else shares).extend(values)
+            ends["loss" if "loss" in metric else "acc"].extend(_ends(values))
+    found = {"gap": set(gaps), "loss": {*losses, *_differences(ends["loss"])}}
+    found["acc"] = {*shares, *_differences(ends["acc"])}
+    found["val"] = set().union(*found.values())
+    return {
+        kind: {round(value, 6) for value in values if math.isfinite(value)} for kind, values in found.items()
+    }
 
 
-def _ends(values: list[float]) -> set[float]:
+def _differences(values: list[float]) -> list[float]:
+    return [one - other for one, other in itertools.permutations(values[:40], 2)]
+
+
+def _ends(values: list[float]) -> list[float]:
     finite = [value for value in values if math.isfinite(value)]
-    return {finite[-1], min(finite), max(finite), sum(finite) / len(finite)} if finite else set()
+    return [finite[-1], min(finite), max(finite), sum(finite) / len(finite)] if finite else []
 
 
-def _epochwise(history: Any) -> Iterator[float]:
-    """Differences between training and validation figures, epoch by epoch."""
+def _gaps(history: Mapping[str, list[float]]) -> Iterator[float]:
+    """Differences between training and validation figures: epoch by epoch, and of their ends."""
     for metric, values in history.items():
-        for one, other in zip(values, history.get(f"val_{metric}", []), strict=False):
+        others = history.get(f"val_{metric}", [])
+        pairs = [*zip(values, others, strict=False), *zip(_ends(values), _ends(others), strict=False)]
+        for one, other in pairs:
             yield one - other
             yield other - one
 

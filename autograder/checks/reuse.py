@@ -267,13 +267,16 @@ def _unfrozen(run: _Run, top: int) -> list[Finding]:
 
 def check_recompiled(evidence: Evidence, probe: str, *, question: str) -> list[Finding]:
     """The model is compiled after its flags were changed, so that a training step changes those layers."""
-    return [] if _trained_on(evidence, question) else _on_any(evidence, probe, _recompiled)
+    outside = _compiled_outside(evidence, question)
+    return _on_any(evidence, probe, lambda run: _recompiled(run, outside=outside))
 
 
-def _recompiled(run: _Run) -> list[Finding]:
+def _recompiled(run: _Run, *, outside: bool) -> list[Finding]:
     _ = run.model
     if run.number("stale"):
         return [Finding(message=_STALE)]
+    if not run.number("compiles") and outside:
+        return []
     if not run.number("compiles"):
         message = (
             "Your function does not compile the model. A model that was trained goes on training the layers "
@@ -286,18 +289,17 @@ def _recompiled(run: _Run) -> list[Finding]:
     return []
 
 
-def _trained_on(evidence: Evidence, question: str) -> bool:
-    """Whether the notebook itself compiled the unfrozen model, and trained it once more.
+def _compiled_outside(evidence: Evidence, question: str) -> bool:
+    """Whether the notebook itself compiled a model anew, with more to train, before it trained it on.
 
     Without, an optimiser that has seen fewer weights refuses to go on.
     """
-    seen: dict[int, int] = {}
+    trained: dict[int, int] = {}
     asked = fits_of_question(evidence, question)
     for fit in evidence.fits:
-        before = seen.get(fit.model)
-        if fit in asked and not fit.raised and before is not None and (fit.trainable or 0) > before:
-            return True
-        seen.setdefault(fit.model, fit.trainable or 0)
+        before = trained.setdefault(fit.model, fit.trainable or 0)
+        if fit in asked and (fit.trainable or 0) > before:
+            return not fit.raised
     return False
 
 
