@@ -98,14 +98,18 @@ def check_towers(model: ModelView, *, count: int, units: int) -> list[Finding]:
             )
             findings.append(Finding(message=message))
         for number, block in enumerate(tower.blocks, start=1):
+            found: list[Finding] = []
             if block.units != units:
                 message = (
                     f"In tower {letter}, hidden layer {number} has {block.units} units, which is not what "
                     "was "
                     "asked for."
                 )
-                findings.append(Finding(message=message, where=block.dense.name))
-            findings += _extras(f"After hidden layer {number} of tower {letter}", block)
+                found.append(Finding(message=message, where=block.dense.name))
+            found += _extras(f"After hidden layer {number} of tower {letter}", block)
+            if found:
+                findings += found
+                break
     return findings
 
 
