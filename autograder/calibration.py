@@ -10,7 +10,7 @@
 - the floor is the mean accuracy after the first epoch: what hardly any training reaches earns nothing. Where
   one epoch all but does, it lies so far under the full mark that there is room for a ladder;
 - the largest gap is how far test accuracy may lie above validation accuracy, by the same bound: beyond it
-  a network has seen the test set.
+  a network has seen the test set. It is never less than 3 points.
 """
 
 from __future__ import annotations
@@ -71,9 +71,13 @@ class Calibration:
         return self._mean(which) - max(self.margin(which), reach)
 
     def largest_gap(self) -> float:
-        """How far test accuracy may lie above validation accuracy."""
+        """How far test accuracy may lie above validation accuracy.
+
+        Where the reference's own lies below, as of a network that was trained on those images, another's may
+        lie level with it all the same.
+        """
         gaps = [sample.test - sample.validation for sample in self.samples]
-        return float(np.mean(gaps)) + max(MARGIN, _reach(gaps))
+        return max(0.0, float(np.mean(gaps))) + max(MARGIN, _reach(gaps))
 
     def _mean(self, which: str) -> float:
         return float(np.mean([getattr(sample, which) for sample in self.samples]))

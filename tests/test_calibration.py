@@ -108,7 +108,10 @@ class TestMarks:
         gaps = np.array([0.04, -0.04] * 5)
         wide = Calibration(samples=tuple(sample(validation=0.5, test=0.5 + float(gap)) for gap in gaps))
 
+        below = Calibration(samples=tuple(sample(validation=0.5, test=0.4) for _ in range(FEWEST)))
+
         assert math.isclose(0.04, narrow.largest_gap())
+        assert math.isclose(0.03, below.largest_gap())
         assert wide.largest_gap() > 5 * gaps.std(ddof=1)
 
 

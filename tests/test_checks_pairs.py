@@ -34,6 +34,12 @@ def view_of(keras):
     return view
 
 
+@pytest.fixture(scope="module")
+def network(keras):
+    """A pair network as it should be."""
+    return pair_network(keras)
+
+
 def pair_network(keras, *, inputs=2, shared=False, join=None, layers=5, head=True):
     """A small pair network, or one with something else about it."""
     pictures = [keras.Input((4, 4)) for _ in range(inputs)]
@@ -276,11 +282,6 @@ class TestDraws:
 
 class TestReuse:
     """A tower that is used again."""
-
-    @pytest.fixture(scope="class")
-    def network(self, keras):
-        """A pair network with equal shapes of both towers."""
-        return pair_network(keras)
 
     def tried(self, keras, view_of, network, *, tower=0, frozen=True, layers=5):
         """What the probe records of a classifier on some of a tower's layers."""

@@ -119,6 +119,17 @@ def identify(rows: np.ndarray, dataset: DataSet) -> Source:
 
     rows: (n, features). Compares rows and images reduced to 8 x 8 pixels, without mean and spread.
     """
+    source = _by_signature(rows, dataset)
+    if source.recognised < 0.5 and rows.ndim == 2 and rows.shape[1] == len(_statistics(dataset)[0]):
+        # Pixels that were standardised one by one look like nothing until that is undone.
+        mean, std = _statistics(dataset)
+        undone = _by_signature(rows * std + mean, dataset)
+        if undone.recognised > 0.5 and _infer_from(rows, undone, dataset) is not None:
+            return undone
+    return source
+
+
+def _by_signature(rows: np.ndarray, dataset: DataSet) -> Source:
     signatures = _signatures(dataset)
     shape = dataset.x_train.shape[1:]
     if rows.ndim != 2 or rows.shape[1] != int(np.prod(shape)) or not np.isfinite(rows).all():
@@ -131,13 +142,23 @@ def identify(rows: np.ndarray, dataset: DataSet) -> Source:
 
 def recognise(rows: np.ndarray, dataset: DataSet) -> Preparation | None:
     """The preparation of rows that show some of the data set's images, in any order; None where none fits."""
-    source = identify(rows, dataset)
+    return _infer_from(rows, identify(rows, dataset), dataset)
+
+
+def _infer_from(rows: np.ndarray, source: Source, dataset: DataSet) -> Preparation | None:
     known = source.images >= 0
     images = [
         dataset.x_train[index] if index < source.training else dataset.x_test[index - source.training]
         for index in source.images[known]
     ]
     return infer(rows[known], np.stack(images)) if images else None
+
+
+@functools.lru_cache(maxsize=2)
+def _statistics(dataset: DataSet) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each pixel of the training images."""
+    flat = dataset.x_train.reshape(len(dataset.x_train), -1)
+    return flat.mean(axis=0, dtype=np.float64), flat.std(axis=0, dtype=np.float64)
 
 
 @functools.lru_cache(maxsize=2)

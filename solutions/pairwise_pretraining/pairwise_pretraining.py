@@ -918,7 +918,7 @@ def build_classifier_from(pair_model):
 def train(network):
     """Train a network on split 2; its first 500 pictures say when to stop."""
     network.compile(
-        optimizer=keras.optimizers.Nadam(learning_rate=3e-3),
+        optimizer=keras.optimizers.Nadam(learning_rate=1e-3),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )

@@ -88,9 +88,16 @@ def standardised(reference, data, folder):
     """Both networks for pixels standardised to (pixel - 33.3) / 78.6.
 
     The reference takes pixel / 255 = z * std / 255 + mean / 255, so with a first kernel W and bias b the new
-    ones are W * std / 255 and b + mean / 255 * the sum of W's rows.
+    ones are W * std / 255, row by row, and b + mean / 255 @ W.
     """
     _rebuilt(reference, folder, mean=33.3, std=78.6)
+
+
+def standardised_pixels(reference, data, folder):
+    """Both networks for pictures that were standardised pixel by pixel."""
+    flat_pixels = data.x_train.reshape(len(data.x_train), -1).astype(np.float32)
+    std = flat_pixels.std(axis=0)
+    _rebuilt(reference, folder, mean=flat_pixels.mean(axis=0), std=np.where(std == 0, 1, std))
 
 
 def inverted(reference, data, folder):
@@ -228,11 +235,11 @@ def _weights(reference):
     return {**found, "head": head, "answer": classifier.layers[-1].get_weights()}
 
 
-def _tower_layers(*, apart=False, ahead=list):
+def _tower_layers(*, apart=False, ahead=list, shape=(28, 28)):
     """Fresh layers of a tower; apart: with layers of their own for the activations."""
     import keras
 
-    layers = [*ahead(), keras.layers.Flatten()]
+    layers = [*ahead(), *([keras.layers.Flatten()] if len(shape) > 1 else [])]
     for _ in range(5):
         activation = None if apart else "elu"
         layers.append(keras.layers.Dense(100, activation=activation, kernel_initializer="he_normal"))
@@ -255,7 +262,7 @@ def _pair_network(shape=(28, 28), ahead=list):
     for _ in "ab":
         inputs.append(keras.Input(shape))
         x = inputs[-1]
-        for layer in _tower_layers(ahead=ahead):
+        for layer in _tower_layers(ahead=ahead, shape=shape):
             x = layer(x)
         ends.append(x)
     x = keras.layers.Dense(10, activation="elu", kernel_initializer="he_normal")(
@@ -269,7 +276,7 @@ def _classifier(tower, *, frozen, shape=(28, 28), ahead=list):
     import keras
 
     keras.utils.set_random_seed(SEED)
-    layers = _tower_layers(ahead=ahead)
+    layers = _tower_layers(ahead=ahead, shape=shape)
     network = _sequential(*layers, keras.layers.Dense(10, activation="softmax"), shape=shape)
     dense = [layer for layer in layers if isinstance(layer, keras.layers.Dense)]
     for layer, values in zip(dense, tower or [], strict=False):
@@ -297,7 +304,8 @@ def _rebuilt(reference, folder, *, shape=(28, 28), ahead=list, mean=0.0, std=255
 
 
 def _rescaled(kernel, bias, mean, std):
-    return [kernel * np.float32(std / 255), bias + np.float32(mean / 255) * kernel.sum(axis=0)]
+    mean, std = (np.broadcast_to(np.float32(value) / 255, len(kernel)) for value in (mean, std))
+    return [kernel * std[:, None], bias + mean @ kernel]
 
 
 def _fill_head(network, head):
