@@ -19,6 +19,7 @@ import os
 import random
 import socket
 import sys
+import time
 import warnings
 import zipfile
 import zlib
@@ -36,6 +37,7 @@ __all__ = [
     "DATA_SETS",
     "FASHION_CLASSES",
     "DataProblem",
+    "EpochTimer",
     "SavedHistory",
     "SavedTrainingProblem",
     "__version__",
@@ -444,6 +446,35 @@ def batches(X: Any, y: Any, batch_size: int = 32, seed: int | None = None) -> An
         )
         .prefetch(tf.data.AUTOTUNE)
     )
+
+
+# -------------------------------------------------------------------------------------------------- timing
+
+
+def EpochTimer() -> Any:
+    """A callback that adds the seconds of each epoch, its validation included, to what `fit` returns.
+
+    `history.history["seconds"]` then has one number per epoch, and `save_training` keeps them. The first one
+    is larger than the others, as TensorFlow prepares the graph of the network in it: compare medians.
+    """
+    return _epoch_timer_class()()
+
+
+@functools.cache
+def _epoch_timer_class() -> Any:
+    # Made when it is asked for: its base comes from Keras, which takes seconds to import.
+    import keras
+
+    class EpochTimer(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+            self._began = time.perf_counter()
+
+        def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+            # Keras hands the same dictionary to its history, which comes after all other callbacks.
+            if logs is not None:
+                logs["seconds"] = time.perf_counter() - self._began
+
+    return EpochTimer
 
 
 # ------------------------------------------------------------------------------------------ saved trainings

@@ -684,8 +684,9 @@ name: q3
 ## Question 3: fifteen epochs
 
 Train a network from `build_selu_dnn()` with your scheduler, and save it. (A network of your own is
-welcome, too, as long as it is made of dense layers, batch normalisation and dropout.) Do it inside the `if` below, which loads a training that you saved before unless
-`RETRAIN` says otherwise. What is asked for:
+welcome, too, as long as it is made of dense layers, batch normalisation and dropout.) Do it inside
+the `if` below, which loads a training that you saved before unless `RETRAIN` says otherwise. What is
+asked for:
 
 - **15 epochs** with **batches of 128**, on the first `fit_size` images of `X_train` (all of them,
   unless `QUICK`),
