@@ -1193,7 +1193,7 @@ passes = 10 if QUICK else 100
 if dnnlab.is_saved("cifar10_alpha_dropout"):
     mc_model = to_mc_model(model)
     asleep = np.asarray(model(X_valid))
-    awake = mc_dropout_predict_probas(mc_model, X_valid, n_samples=passes)
+    awake = np.asarray(mc_dropout_predict_probas(mc_model, X_valid, n_samples=passes))
     truth = np.reshape(y_valid, -1)
     for name, probas in (("asleep", asleep), (f"mean of {passes} passes", awake)):
         accuracy = np.mean(probas.argmax(axis=1) == truth)
