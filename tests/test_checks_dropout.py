@@ -380,8 +380,25 @@ class TestSampling:
 
         assert said in finding.message
 
+    def test_lists_will_do(self):
+        """A list of rows, and a list of whole numbers, are as good as arrays."""
+        rows, classes = passes(7).mean(axis=0), passes(30).mean(axis=0).argmax(axis=1)
+
+        assert [] == dropout.check_mean_of_passes([as_view(row) for row in rows], random_model(), passes=7)
+        assert [] == dropout.check_classes([int(number) for number in classes], random_model())
+        assert 1 == len(dropout.check_classes([float(number) for number in classes], random_model()))
+
     @pytest.mark.parametrize(
-        "odd", [None, 3, [], as_view(np.ones((3, 7, 10))), as_view(np.full((100, 10), np.nan))]
+        "odd",
+        [
+            None,
+            3,
+            [],
+            ["a"],
+            [[1], [1, 2]],
+            as_view(np.ones((3, 7, 10))),
+            as_view(np.full((100, 10), np.nan)),
+        ],
     )
     def test_odd_evidence_is_unanswered(self, odd):
         """What cannot be judged raises Unanswered, and nothing else."""

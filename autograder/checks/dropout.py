@@ -7,6 +7,7 @@ scales and shifts all of them, so that mean and variance stay as they were.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -98,10 +99,14 @@ def _mapping(found: Any, what: str) -> Found:
 
 
 def _numbers(found: Any, what: str) -> np.ndarray:
-    """A small array of numbers as float64. Raises Unanswered."""
-    if not isinstance(found, ArrayView) or found.data is None:
-        raise Unanswered(f"{what} is {describe(found)}, not an array of numbers.")
-    return found.data.astype(np.float64)
+    """A small array of numbers, or a list of them, as float64. Raises Unanswered."""
+    if isinstance(found, ArrayView) and found.data is not None:
+        return found.data.astype(np.float64)
+    if isinstance(found, list):
+        rows = [row.data if isinstance(row, ArrayView) else row for row in found]
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            return np.asarray(rows, np.float64)
+    raise Unanswered(f"{what} is {describe(found)}, not an array of numbers.")
 
 
 def _noisy(found: Found) -> dict[str, np.ndarray]:
@@ -422,8 +427,8 @@ def check_classes(found: Any, model: Any, *, share_right: float = 0.9) -> list[F
             "each image. Along which axis is the largest taken?"
         )
         return [Finding(message=message)]
-    if not np.issubdtype(found.dtype, np.integer):
-        return [Finding(message=f"The classes are of type {found.dtype}; class numbers are whole numbers.")]
+    if not _are_whole(found):
+        return [Finding(message="The classes are not of an integer type; class numbers are whole numbers.")]
     weight = _mapping(model, "The model").get("share")
     if not isinstance(weight, float):
         raise Unanswered("What the model answers could not be recorded.")
@@ -437,6 +442,12 @@ def check_classes(found: Any, model: Any, *, share_right: float = 0.9) -> list[F
         else "Take the mean over the passes first, and the largest of its probabilities then."
     )
     return [Finding(message=message)]
+
+
+def _are_whole(found: ArrayView | list[Any]) -> bool:
+    if isinstance(found, ArrayView):
+        return bool(np.issubdtype(found.dtype, np.integer))
+    return all(type(number) is int for number in found)
 
 
 def _answers(model: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -444,13 +444,12 @@ points: 0
 
 
 def test_the_layer_keeps_shapes(env):
-    import numpy as np
-
     layer = env["MCAlphaDropout"](0.5)
     if not hasattr(layer, "get_config"):
         return  # what a grader recorded, not a layer
-    dropped = np.asarray(layer(np.ones((3, 50), np.float32), training=False))
-    assert dropped.shape == (3, 50), f"the layer turns values of shape (3, 50) into {dropped.shape}"
+    images = env["X_valid"][:3]
+    given = tuple(layer(images, training=False).shape)
+    assert given == images.shape, f"the layer turns values of shape {images.shape} into {given}"
 
 
 # %%
@@ -613,10 +612,8 @@ def test_the_converted_model_gives_classes(env):
     mc_model = env["to_mc_model"](env["build_alpha_dropout_dnn"]())
     if not callable(mc_model):
         return  # what a grader recorded, not a model
-    import numpy as np
-
-    answer = np.asarray(mc_model(np.zeros((2, 32, 32, 3), np.float32)))
-    assert answer.shape == (2, 10), f"for 2 images the converted model gives an array of shape {answer.shape}"
+    given = tuple(mc_model(env["X_valid"][:2]).shape)
+    assert given == (2, 10), f"for 2 images the converted model gives an array of shape {given}"
 
 
 # %%
@@ -745,18 +742,17 @@ points: 0
 
 
 def test_mc_dropout_predict_probas_gives_a_row_for_each_image(env):
-    import numpy as np
-
     assert "mc_dropout_predict_probas" in env, "mc_dropout_predict_probas is not defined"
     try:
         mc_model = env["to_mc_model"](env["build_alpha_dropout_dnn"]())
     except Exception as problem:
         raise AssertionError("to_mc_model has to work before this check can say anything") from problem
-    answer = env["mc_dropout_predict_probas"](mc_model, np.zeros((4, 32, 32, 3), np.float32), n_samples=3)
+    images = env["X_valid"][:4] if hasattr(env.get("X_valid"), "__getitem__") else None
+    answer = env["mc_dropout_predict_probas"](mc_model, images, n_samples=3)
     assert answer is not None, "mc_dropout_predict_probas returns None: does it end with a return?"
-    axes = len(getattr(answer, "shape", np.shape(answer)))
-    assert axes == 2, (
-        f"mc_dropout_predict_probas gives an array with {axes} axes; two are wanted, images and classes"
+    shape = getattr(answer, "shape", None)
+    assert shape is None or len(shape) == 2, (
+        f"the answer has the shape {tuple(shape)}; two are wanted, images and classes"
     )
 
 
@@ -767,18 +763,17 @@ points: 0
 
 
 def test_mc_dropout_predict_classes_gives_a_class_for_each_image(env):
-    import numpy as np
-
     assert "mc_dropout_predict_classes" in env, "mc_dropout_predict_classes is not defined"
     try:
         mc_model = env["to_mc_model"](env["build_alpha_dropout_dnn"]())
     except Exception as problem:
         raise AssertionError("to_mc_model has to work before this check can say anything") from problem
-    answer = env["mc_dropout_predict_classes"](mc_model, np.zeros((4, 32, 32, 3), np.float32), n_samples=3)
+    images = env["X_valid"][:4] if hasattr(env.get("X_valid"), "__getitem__") else None
+    answer = env["mc_dropout_predict_classes"](mc_model, images, n_samples=3)
     assert answer is not None, "mc_dropout_predict_classes returns None: does it end with a return?"
-    axes = len(getattr(answer, "shape", np.shape(answer)))
-    assert axes == 1, (
-        f"mc_dropout_predict_classes gives an array with {axes} axes; one number for each image is wanted"
+    shape = getattr(answer, "shape", None)
+    assert shape is None or len(shape) == 1, (
+        f"the answer has the shape {tuple(shape)}; one number for each image is wanted"
     )
 
 
@@ -1193,7 +1188,7 @@ passes = 10 if QUICK else 100
 if dnnlab.is_saved("cifar10_alpha_dropout"):
     mc_model = to_mc_model(model)
     asleep = np.asarray(model(X_valid))
-    awake = mc_dropout_predict_probas(mc_model, X_valid, n_samples=passes)
+    awake = np.asarray(mc_dropout_predict_probas(mc_model, X_valid, n_samples=passes))
     truth = np.reshape(y_valid, -1)
     for name, probas in (("asleep", asleep), (f"mean of {passes} passes", awake)):
         accuracy = np.mean(probas.argmax(axis=1) == truth)

@@ -14,9 +14,9 @@ def test_MCAlphaDropout_makes_a_layer(env):
 
 @test_case(points=0, hidden=False)
 def test_the_layer_keeps_shapes(env):
-    import numpy as np
     layer = env['MCAlphaDropout'](0.5)
     if not hasattr(layer, 'get_config'):
         return
-    dropped = np.asarray(layer(np.ones((3, 50), np.float32), training=False))
-    assert dropped.shape == (3, 50), f'the layer turns values of shape (3, 50) into {dropped.shape}'
+    images = env['X_valid'][:3]
+    given = tuple(layer(images, training=False).shape)
+    assert given == images.shape, f'the layer turns values of shape {images.shape} into {given}'

@@ -17,6 +17,5 @@ def test_the_converted_model_gives_classes(env):
     mc_model = env['to_mc_model'](env['build_alpha_dropout_dnn']())
     if not callable(mc_model):
         return
-    import numpy as np
-    answer = np.asarray(mc_model(np.zeros((2, 32, 32, 3), np.float32)))
-    assert answer.shape == (2, 10), f'for 2 images the converted model gives an array of shape {answer.shape}'
+    given = tuple(mc_model(env['X_valid'][:2]).shape)
+    assert given == (2, 10), f'for 2 images the converted model gives an array of shape {given}'
