@@ -446,15 +446,15 @@ if RETRAIN or not dnnlab.is_saved("cifar10_bn"):
     # BEGIN SOLUTION
     dnnlab.set_seed(SEED)
     model = build_bn_dnn()
-    # Down from a rate that would ruin the plain network, within a dozen epochs; then on at a small one.
-    steps = 12 * -(-fit_size // 128)
+    # Down from a rate that would ruin the plain network, within fifteen epochs; then on at a small one.
+    steps = 15 * -(-fit_size // 128)
     falling = keras.optimizers.schedules.PolynomialDecay(0.05, steps, 0.002)
     model.compile(
         optimizer=keras.optimizers.SGD(falling, momentum=0.9),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
-    stop_at_best = keras.callbacks.EarlyStopping(monitor="val_loss", patience=5, restore_best_weights=True)
+    stop_at_best = keras.callbacks.EarlyStopping(monitor="val_loss", patience=4, restore_best_weights=True)
     history = model.fit(
         dnnlab.batches(X_train[:fit_size], y_train[:fit_size], batch_size=128, seed=SEED),
         epochs=max_epochs,
