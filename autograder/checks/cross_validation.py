@@ -164,7 +164,7 @@ def check_scores_measured(evidence: Evidence, name: str, *, question: str) -> li
     if not any("val_loss" in fit.history for fit in fits) and not evidence.evaluations:
         return []
     shares, losses = _scores(evidence, fits)
-    likely = (shares, [100 * value for value in shares], [1 - value for value in shares], losses)
+    likely = (shares, [100 * value for value in shares], losses)
     for one in _candidates(evidence, name):
         if not math.isfinite(one.mean) or any(_within(abs(one.mean), values) for values in likely):
             continue
@@ -179,12 +179,13 @@ def check_scores_measured(evidence: Evidence, name: str, *, question: str) -> li
 
 
 def _scores(evidence: Evidence, fits: list[Fit]) -> tuple[list[float], list[float]]:
-    """All accuracies and all losses that trainings and evaluations gave."""
+    """Accuracies and losses on held-out images that these trainings gave; without any, what evaluations gave."""
     histories = [(metric, value) for fit in fits for metric in fit.history for value in fit.history[metric]]
-    shares = [value for metric, value in histories if "acc" in metric]
-    losses = [value for metric, value in histories if "loss" in metric]
-    shares += [value for one in evidence.evaluations for value in one.results[1:]]
-    losses += [value for one in evidence.evaluations for value in one.results[:1]]
+    shares = [value for metric, value in histories if metric.startswith("val_") and "acc" in metric]
+    losses = [value for metric, value in histories if metric == "val_loss"]
+    if not shares and not losses:
+        shares = [value for one in evidence.evaluations for value in one.results[1:]]
+        losses = [value for one in evidence.evaluations for value in one.results[:1]]
     return list(filter(math.isfinite, shares)), list(filter(math.isfinite, losses))
 
 
