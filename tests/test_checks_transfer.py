@@ -179,6 +179,15 @@ class TestSmallSet:
 
         assert words in messages(small_set.check_images(found, "small", **NAMES, each=20))
 
+    def test_from_the_test_set(self, data):
+        """Pictures of the test set are recognised."""
+        rows = np.concatenate([np.flatnonzero(data.y_test == digit)[:20] for digit in range(5, 10)])
+        images = array(data.x_test[rows].astype(np.float32) / 255)
+        names = {"X": images, "y": array(data.y_test[rows].astype(np.int64) - 5)}
+        found = small_set.check_images(evidence(names=names, data=data), "small", **NAMES, each=20)
+
+        assert "pictures of the test set" in messages(found)
+
     def test_the_notebook_as_found(self, data):
         """Labels 5 to 9, and 100 rows taken for 100 of each digit: both are told, and the NaN."""
         rows = np.flatnonzero(data.y_train >= 5)[-100:]

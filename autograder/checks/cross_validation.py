@@ -14,8 +14,8 @@ from autograder.evidence import ArrayView, Evidence, Fit, Unanswered, describe
 
 __all__ = ["check_best", "check_entries", "check_folds", "check_scores_measured"]
 
-TOLERANCE = 6e-3
-"""A student may round to two decimals."""
+SLACK = 0.15
+"""How far a score of a short training may lie from others of its kind."""
 _LOWER = ("loss", "error", "mse", "crossentropy", "cross_entropy")
 
 
@@ -164,9 +164,10 @@ def check_scores_measured(evidence: Evidence, name: str, *, question: str) -> li
     if not any("val_loss" in fit.history for fit in fits) and not evidence.evaluations:
         return []
     shares, losses = _scores(evidence, fits)
-    likely = (shares, [100 * value for value in shares], [1 - value for value in shares], losses)
+    likely = (shares, [100 * value for value in shares], losses)
     for one in _candidates(evidence, name):
-        if not math.isfinite(one.mean) or any(_within(abs(one.mean), values) for values in likely):
+        errors = [1 - value for value in shares] if one.lower_is_better else []
+        if not math.isfinite(one.mean) or any(_within(abs(one.mean), seen) for seen in (*likely, errors)):
             continue
         return [
             Finding(
@@ -179,17 +180,19 @@ def check_scores_measured(evidence: Evidence, name: str, *, question: str) -> li
 
 
 def _scores(evidence: Evidence, fits: list[Fit]) -> tuple[list[float], list[float]]:
-    """All accuracies and all losses that trainings and evaluations gave."""
+    """Accuracies and losses on held-out images from these trainings; without any, from evaluations."""
     histories = [(metric, value) for fit in fits for metric in fit.history for value in fit.history[metric]]
-    shares = [value for metric, value in histories if "acc" in metric]
-    losses = [value for metric, value in histories if "loss" in metric]
-    shares += [value for one in evidence.evaluations for value in one.results[1:]]
-    losses += [value for one in evidence.evaluations for value in one.results[:1]]
+    shares = [value for metric, value in histories if metric.startswith("val_") and "acc" in metric]
+    losses = [value for metric, value in histories if metric == "val_loss"]
+    if not shares and not losses:
+        shares = [value for one in evidence.evaluations for value in one.results[1:]]
+        losses = [value for one in evidence.evaluations for value in one.results[:1]]
     return list(filter(math.isfinite, shares)), list(filter(math.isfinite, losses))
 
 
 def _within(mean: float, values: list[float]) -> bool:
+    """Whether a mean is of the size of these values. It may be over other images than they are."""
     if not values:
         return False
-    slack = TOLERANCE * max(1.0, max(values))
+    slack = SLACK * max(1.0, max(values))
     return min(values) - slack <= mean <= max(values) + slack

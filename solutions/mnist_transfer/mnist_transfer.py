@@ -1371,8 +1371,8 @@ Then write `build_transfer_model(base)`. It returns a new model that
 `keras.models.clone_model(base)` copies the architecture and draws *new* weights; the learned ones
 come over with `set_weights(base.get_weights())`.
 
-Train the result on your 500 images, and as a rival a network from `build_dnn_04()`, from scratch,
-on the same images.
+Train the result, `transfer_59`, on your 500 images, and as a rival `scratch_59`, a network from
+`build_dnn_04()` that starts from scratch on the same images.
 
 *Time:* twenty seconds. *To think about:* who wins, and can you say why?
 """
@@ -1752,7 +1752,8 @@ name: q9
 
 The last hidden layer has learned to tell 0 to 4 apart; perhaps it throws away just what would tell
 an 8 from a 9. Write `build_transfer_model_4(base)`: as in question 7, but with the **four lowest
-hidden layers** only, copied and frozen, and a new softmax on top. Train it on your 500 images.
+hidden layers** only, copied and frozen, and a new softmax on top. Train `transfer_4_59`, made with
+it, on your 500 images.
 
 Here is why frozen low layers carry so little over in a *dense* network. A convolutional layer learns
 strokes and edges that occur anywhere in any picture. A dense layer learns weights for *these pixels
