@@ -131,7 +131,7 @@ def _read(folder: Path) -> Lab:
             cell_seconds=float(data["limits"]["cell_seconds"]),
             wall_seconds=float(data["limits"]["wall_seconds"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise LabProblem(
             f"lab.toml cannot be used: {error}", where=str(folder), hint="compare it with another lab's"
         ) from error

@@ -23,10 +23,11 @@ from autograder.labs import find_lab
 LAB_TOML = """\
 title = "Doubling"
 dataset = "mnist"
-models = ["doubler"]
 
 [questions]
 q1 = ["double"]
+
+[models.doubler]
 
 [limits]
 cell_seconds = 10

@@ -52,6 +52,8 @@ def test_no_such_lab(solutions, name):
         ('title = "x"', "'dataset'"),
         ('title = "x"\ndataset = "cifar10"\n[questions]\n[limits]\ncell_seconds = 1', "'wall_seconds'"),
         ('title = "x"\ndataset = "cifar10"\n[questions]\nq1 = 3\n', "not iterable"),
+        ('title = "x"\ndataset = "cifar10"\nmodels = ["deep"]\n[questions]\n', "'items'"),
+        ('title = "x"\ndataset = "cifar10"\n[questions]\n[models.deep]\nshape = 3\n', "unexpected keyword"),
         (
             'title = ""\ndataset = "mnist"\n[questions]\n[limits]\ncell_seconds = "long"\nwall_seconds = 1',
             "could not convert",
