@@ -40,6 +40,8 @@ __all__ = [
 ]
 
 RISK = 1e-4
+FITTED = RISK / 10
+"""The risk that ends are fitted for: some hundred samples tell of such tails only roughly."""
 FEWEST = 200
 """Fewer samples than this make no interval."""
 IMAGES = 1_000
@@ -88,7 +90,7 @@ def _reach(distances: np.ndarray) -> float:
         return 0.0
     square, fourth = float((distances**2).mean()), float((distances**4).mean())
     freedom = 4 + 6 / max(fourth / square**2 - 3, 0.1)
-    quantile = float(stdtrit(freedom, 1 - RISK)) * math.sqrt((freedom - 2) / freedom)
+    quantile = float(stdtrit(freedom, 1 - FITTED)) * math.sqrt((freedom - 2) / freedom)
     return quantile * math.sqrt(square * (1 + 1 / len(distances)))
 
 

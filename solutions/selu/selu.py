@@ -37,7 +37,7 @@ In `cifar10_dnn`, twenty dense layers learned something because every layer was 
 is a second way, and it is a piece of mathematics that surprised many people in 2017: choose the
 activation function such that the *fixed point* of the signal is "mean 0, standard deviation 1". If a
 layer gets inputs that are a little too loud, its outputs are a little less loud; if they are too
-quiet, its outputs are louder. Whatever goes in, after a few layers it is near that point and stays
+quiet, its outputs are louder. Whatever goes in, after some layers it is near that point and stays
 there, without any layer whose job it is. The activation is called **SELU**, and networks that use it in
 this way are *self-normalising*.
 
