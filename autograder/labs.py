@@ -63,6 +63,8 @@ class Lab:
     """Questions that training the reference solution does not need, such as a search."""
     cell_seconds: float
     wall_seconds: float
+    draft: bool = False
+    """Whether the lab is in preparation: found by its name, but not among all labs."""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -106,8 +108,9 @@ def solutions_folder() -> Path:
 
 
 def find_labs() -> list[Lab]:
-    """All labs, by name. Raises LabProblem where a `lab.toml` is wrong."""
-    return [_read(path.parent) for path in sorted(solutions_folder().glob("*/lab.toml"))]
+    """All labs but drafts, by name. Raises LabProblem where a `lab.toml` is wrong."""
+    labs = [_read(path.parent) for path in sorted(solutions_folder().glob("*/lab.toml"))]
+    return [lab for lab in labs if not lab.draft]
 
 
 def find_lab(name: str) -> Lab:
@@ -134,6 +137,7 @@ def _read(folder: Path) -> Lab:
             calibrate_without=tuple(data.get("calibrate_without", ())),
             cell_seconds=float(data["limits"]["cell_seconds"]),
             wall_seconds=float(data["limits"]["wall_seconds"]),
+            draft=bool(data.get("draft", False)),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise LabProblem(

@@ -21,6 +21,15 @@ def test_labs_by_name(solutions):
     assert ["deep", "pairs"] == [lab.name for lab in find_labs()]
 
 
+def test_a_draft_is_found_by_name_only(solutions):
+    """A lab in preparation is not among all labs."""
+    path = solutions / "deep" / "lab.toml"
+    path.write_text("draft = true\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+
+    assert ["pairs"] == [lab.name for lab in find_labs()]
+    assert find_lab("deep").draft
+
+
 def test_a_lab(solutions):
     """A lab has what its file says, and places that follow from its name."""
     lab = find_lab("deep")
