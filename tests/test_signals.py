@@ -15,12 +15,12 @@ from autograder.calibrate import calibrate
 from autograder.checks.structure import graph_of
 from autograder.data import load
 from autograder.errors import LabProblem
-from autograder.labs import find_labs
+from autograder.labs import find_lab
 from autograder.networks.drawing import draw_weights
 from autograder.networks.records import UnsupportedModel
 from autograder.signals import FEWEST, RISK, Signals, _interval, add_signals, read_signals, signals_of
 
-LABS = [lab for lab in find_labs() if any(task.fresh for task in lab.tasks)]
+LABS = [lab for lab in [find_lab("selu")] if any(task.fresh for task in lab.tasks)]
 WAYS = [(scale, distribution) for scale in (1.0, 2.0) for distribution in
         ("truncated_normal", "untruncated_normal", "uniform")]  # fmt: skip
 
