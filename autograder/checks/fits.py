@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import attrs
@@ -57,9 +58,18 @@ def rows_fed(fed: Fed | None) -> np.ndarray | None:
     return None if kept is None else kept[0]
 
 
-@functools.lru_cache(maxsize=512)
 def fed_images(evidence: Evidence, fit: Fit) -> FedImages:
-    """Which images a training was given."""
+    """Which images a training of this evidence was given."""
+    return _fed_images(evidence)[fit]
+
+
+@functools.lru_cache(maxsize=2)
+def _fed_images(evidence: Evidence) -> Mapping[Fit, FedImages]:
+    # Kept for a submission as a whole: a judge works through a class, and what is kept keeps its evidence.
+    return {fit: _look_at(fit, evidence) for fit in evidence.fits}
+
+
+def _look_at(fit: Fit, evidence: Evidence) -> FedImages:
     rows = rows_fed(fit.training)
     if rows is None:
         return FedImages(classes=np.zeros(0, np.int64), from_test=0.0)
