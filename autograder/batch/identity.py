@@ -15,6 +15,7 @@ __all__ = ["combine", "data_identity", "lab_version"]
 
 # The code that turns evidence into a score.
 _JUDGING = ("checks", "evidence", "judge", "networks")
+_MARKING = ("calibration.py", "signals.py", "tasks.py")
 
 
 def combine(*parts: str) -> str:
@@ -26,7 +27,9 @@ def lab_version(lab: Lab, tests: Path) -> str:
     """What the judgement of a lab depends on besides the evidence: its tests, probes, marks, and our code."""
     package = Path(autograder.__file__).parent
     code = [path for name in _JUDGING for path in (package / name).rglob("*.py")]
-    own = [path for path in (lab.folder / "lab.toml", lab.probes, lab.calibration) if path.is_file()]
+    code += [package / name for name in _MARKING]
+    files = (lab.folder / "lab.toml", lab.probes, lab.calibration, lab.signals)
+    own = [path for path in files if path.is_file()] + list(lab.folder.glob("trained/*/*.keras"))
     hidden = [path for path in tests.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     return combine(_digest(package, code), _digest(lab.folder, own), _digest(tests, hidden))
 
