@@ -28,7 +28,7 @@ from autograder.networks.inference import accuracy_and_loss
 from autograder.networks.trained import reference_networks
 from autograder.room.archive import read_archive
 from autograder.signals import add_signals, read_signals, sample_signals
-from autograder.tasks import Trial, prepared, trial_of
+from autograder.tasks import Trial, preparation_of, trial_of
 
 __all__ = ["calibrate", "train_reference"]
 
@@ -119,11 +119,12 @@ def _measure(folder: Path, task: Task, data: DataSet, seed: int, seconds: float)
     graph = parse(record["config"])
     weights = {path: [arrays[key] for key in keys] for path, keys in record["weights"].items()}
     accuracies, losses = [], []
+    preparation = preparation_of(task, data)
     for which in ("valid", "test"):
         trial = trial_of(task, which, data)
 
         def take(rows: slice, trial: Trial = trial) -> tuple[Any, ...]:
-            return tuple(prepared(task, images, data) for images in trial.rows(rows))
+            return tuple(preparation.apply(images) for images in trial.rows(rows))
 
         found = accuracy_and_loss(graph, weights, take, trial.answers)
         accuracies.append(found.accuracy)

@@ -26,7 +26,7 @@ from autograder.networks.drawing import draw_weights
 from autograder.networks.inference import statistics_of
 from autograder.networks.records import Graph
 from autograder.networks.stack import hidden_ends
-from autograder.tasks import part_of, prepared
+from autograder.tasks import part_of, preparation_of
 
 __all__ = [
     "FEWEST",
@@ -96,7 +96,7 @@ def _reach(distances: np.ndarray) -> float:
 
 def signal_images(task: Task, data: DataSet) -> np.ndarray:
     """The images, scaled as the reference scales them, on which signals are measured."""
-    return prepared(task, part_of(task, "train", data).images[:IMAGES], data)
+    return preparation_of(task, data).apply(part_of(task, "train", data).images[:IMAGES])
 
 
 def sample_signals(graph: Graph, task: Task, data: DataSet, count: int) -> Signals:

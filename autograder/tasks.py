@@ -14,7 +14,7 @@ import numpy.typing as npt
 from autograder.data import VALID, DataSet
 from autograder.labs import Task
 
-__all__ = ["SETS", "Part", "Trial", "part_of", "prepared", "renumbered", "scaling_of", "trial_of"]
+__all__ = ["SETS", "Part", "Preparation", "Trial", "part_of", "preparation_of", "renumbered", "trial_of"]
 
 SETS = ("train", "valid", "test")
 PAIRS = 10_000
@@ -22,7 +22,25 @@ PAIRS = 10_000
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Preparation:
+    """An affine map of pixels, `pixel * scale + offset`; scalars, or arrays of one row's features."""
+
+    scale: np.ndarray
+    offset: np.ndarray
+
+    def apply(self, images: np.ndarray) -> np.ndarray:
+        """Scaled images: float32, in the shape given."""
+        flat = images.reshape(len(images), -1).astype(np.float32) * self.scale + self.offset
+        return np.asarray(flat, np.float32).reshape(images.shape)
+
+    def like(self, other: Preparation) -> bool:
+        """Whether two maps are equal to a thousandth of the pixels' span, which is all that matters."""
+        span = 255 * float(np.abs(self.scale).mean())
+        differences = (255 * np.abs(self.scale - other.scale), np.abs(self.offset - other.offset))
+        return all(float(np.max(difference)) <= 1e-3 * span for difference in differences)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -82,19 +100,12 @@ def renumbered(task: Task, labels: Labels) -> Labels:
     return _renumbered(labels, task.classes)
 
 
-def scaling_of(task: Task, data: DataSet) -> tuple[Floats, Floats]:
-    """Scale and offset of the reference's pixels, `pixel * scale + offset`: scalars, or one per feature."""
+def preparation_of(task: Task, data: DataSet) -> Preparation:
+    """How the reference scales the pixels that it gives to the model."""
     if not task.standardised:
-        return np.asarray(1 / 255, np.float32), np.zeros((), np.float32)
+        return Preparation(scale=np.asarray(1 / 255, np.float32), offset=np.zeros((), np.float32))
     mean, std = _statistics(data, task.classes)
-    return (1 / std).astype(np.float32), (-mean / std).astype(np.float32)
-
-
-def prepared(task: Task, images: Images, data: DataSet) -> Floats:
-    """Images as the reference gives them to the model: float32, of the same shape."""
-    scale, offset = scaling_of(task, data)
-    flat = images.reshape(len(images), -1).astype(np.float32) * scale + offset
-    return np.asarray(flat, np.float32).reshape(images.shape)
+    return Preparation(scale=(1 / std).astype(np.float32), offset=(-mean / std).astype(np.float32))
 
 
 @functools.lru_cache(maxsize=12)

@@ -6,7 +6,7 @@ import pytest
 
 from autograder.data import MINIATURE, VALID, load, prepare
 from autograder.labs import Task
-from autograder.tasks import SETS, part_of, prepared, renumbered, scaling_of, trial_of
+from autograder.tasks import SETS, part_of, preparation_of, renumbered, trial_of
 
 EVERY = Task(name="all")
 ODD = Task(name="odd", images="X_{}_odd", labels="y_{}_odd", classes=(1, 3, 5, 7, 9))
@@ -46,7 +46,7 @@ def test_other_classes_have_no_number():
 
 def test_pixels_are_scaled_to_one(digits):
     """Unless the task says otherwise, the reference's pixels reach from 0 to 1."""
-    scaled = prepared(EVERY, digits.x_test, digits)
+    scaled = preparation_of(EVERY, digits).apply(digits.x_test)
 
     assert (np.float32, 0.0, 1.0) == (scaled.dtype, scaled.min(), scaled.max())
     assert digits.x_test.shape == scaled.shape
@@ -57,12 +57,12 @@ def test_pixels_are_standardised_by_the_training_part(digits, task):
     """Standardised training images have mean 0 and spread 1 in each pixel that varies at all."""
     task = attrs.evolve(task, standardised=True)
     images = part_of(task, "train", digits).images
-    flat = prepared(task, images, digits).reshape(len(images), -1).astype(np.float64)
+    flat = preparation_of(task, digits).apply(images).reshape(len(images), -1).astype(np.float64)
     varies = images.reshape(len(images), -1).std(axis=0) > 0
 
     assert np.allclose(flat.mean(axis=0), 0, atol=1e-4)
     assert np.allclose(flat.std(axis=0), varies, atol=1e-3)
-    assert images[0].size == len(scaling_of(task, digits)[0])
+    assert images[0].size == len(preparation_of(task, digits).scale)
 
 
 def test_names_have_places_of_their_own(digits):

@@ -15,7 +15,7 @@ import numpy as np
 from autograder.checks.diagnosis import LEARNED, explain
 from autograder.checks.findings import Finding
 from autograder.checks.fits import fed_images, fits_of_task, rows_fed
-from autograder.checks.preparation import Preparation, recognise
+from autograder.checks.preparation import recognise
 from autograder.checks.splits import preparations
 from autograder.checks.structure import graph_of
 from autograder.evidence import Evidence, ModelView, Unanswered
@@ -24,7 +24,7 @@ from autograder.networks.inference import Evaluation, WeightsDoNotFit, accuracy_
 from autograder.networks.records import Graph, UnsupportedModel
 from autograder.networks.stack import same_architecture
 from autograder.networks.weights import fit_in_order
-from autograder.tasks import Trial, scaling_of, trial_of
+from autograder.tasks import Preparation, Trial, preparation_of, trial_of
 
 __all__ = ["Reached", "check_step", "reached"]
 
@@ -190,10 +190,9 @@ def _networks(evidence: Evidence, name: str, builder: str) -> list[Graph]:
 
 def _preparations(evidence: Evidence, name: str) -> list[Preparation]:
     one, zero = np.ones((), np.float32), np.zeros((), np.float32)
-    scale, offset = scaling_of(evidence.task(name), evidence.data)
     candidates = preparations(evidence, name)
     candidates += [Preparation(scale=np.asarray(one / 255), offset=zero), Preparation(scale=one, offset=zero)]
-    candidates += [Preparation(scale=scale, offset=offset)]
+    candidates += [preparation_of(evidence.task(name), evidence.data)]
     candidates += _fed_preparations(evidence, name)
     distinct: list[Preparation] = []
     for candidate in candidates:

@@ -14,36 +14,18 @@ import attrs
 import numpy as np
 
 from autograder.evidence import ArrayView
+from autograder.tasks import Preparation
 
 if TYPE_CHECKING:
     from autograder.data import DataSet
 
-__all__ = ["Preparation", "Source", "identify", "infer", "recognise", "rows_of"]
+__all__ = ["Source", "identify", "infer", "recognise", "rows_of"]
 
 TOLERANCE = 4e-3
 """Largest residual of a map, as a share of the spread of the rows: half-precision inputs still pass."""
 SIGNATURE_SIDE = 8
 LIKE = 0.85
 """Smallest correlation between a row and an image, both reduced to 8 x 8, to call it that image."""
-
-
-@attrs.frozen(kw_only=True, eq=False)
-class Preparation:
-    """An affine map of pixels, `pixel * scale + offset`; scalars, or arrays of one row's features."""
-
-    scale: np.ndarray
-    offset: np.ndarray
-
-    def apply(self, images: np.ndarray) -> np.ndarray:
-        """Scaled images: float32, in the shape given."""
-        flat = images.reshape(len(images), -1).astype(np.float32) * self.scale + self.offset
-        return np.asarray(flat, np.float32).reshape(images.shape)
-
-    def like(self, other: Preparation) -> bool:
-        """Whether two maps are equal to a thousandth of the pixels' span, which is all that matters."""
-        span = 255 * float(np.abs(self.scale).mean())
-        differences = (255 * np.abs(self.scale - other.scale), np.abs(self.offset - other.offset))
-        return all(float(np.max(difference)) <= 1e-3 * span for difference in differences)
 
 
 @attrs.frozen(kw_only=True, eq=False)

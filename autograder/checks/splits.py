@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autograder.checks.findings import Finding
-from autograder.checks.preparation import Preparation, identify, infer, recognise, rows_of
+from autograder.checks.preparation import identify, infer, recognise, rows_of
 from autograder.evidence import ArrayView, Evidence, Unanswered, describe
-from autograder.tasks import SETS, Part, part_of, renumbered
+from autograder.tasks import SETS, Part, Preparation, part_of, renumbered
 
 if TYPE_CHECKING:
     from autograder.data import DataSet
