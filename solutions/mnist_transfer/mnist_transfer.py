@@ -541,10 +541,10 @@ failure_message: The base should be trained with Adam.
 
 
 def test_optimiser(env):
-    from autograder.checks import evidence_of, require, setup
+    from autograder.checks import evidence_of, fitting, require
 
     require(
-        setup.check_optimiser_used(evidence_of(env, "mnist_transfer"), "mnist_0_4", "adam", question="q3")
+        fitting.check_optimiser_used(evidence_of(env, "mnist_transfer"), "mnist_0_4", "adam", question="q3")
     )
 
 
@@ -558,9 +558,9 @@ failure_message: The loss does not fit. Whole numbers as labels want the sparse 
 
 
 def test_loss_fits(env):
-    from autograder.checks import evidence_of, require, setup
+    from autograder.checks import evidence_of, fitting, require
 
-    require(setup.check_loss_used(evidence_of(env, "mnist_transfer"), "mnist_0_4", question="q3"))
+    require(fitting.check_loss_used(evidence_of(env, "mnist_transfer"), "mnist_0_4", question="q3"))
 
 
 # %%
