@@ -47,6 +47,8 @@ class Sample:
     validation: float
     validation_loss: float
     test: float
+    measures: dict[str, float] = attrs.field(factory=dict)
+    """Further numbers that this training of the notebook came to, by their names in it."""
 
 
 @attrs.frozen(kw_only=True)

@@ -278,7 +278,8 @@ def starts_wrong(model: ModelView, block: Block, layer: str) -> Finding:
     """What to say of a block that starts from another initialiser. layer: its name in the sentence."""
     message = (
         f"{layer} starts from {block.initialiser.describe()}{_measured_spread(model, block)}. In a deep "
-        "network, a spread that does not fit the activation shrinks the signal or blows it up, layer by layer."
+        "network, a spread that does not fit the activation shrinks the signal, or blows it up, layer by "
+        "layer."
     )
     return Finding(message=message, where=block.dense.name)
 

@@ -2128,9 +2128,10 @@ The rivals once more, on the test images of 5 to 9. Both learned from the same 5
 """
 
 # %%
-for name, network in (("from scratch", scratch_59), ("transfer", model_59)):
-    loss, right = network.evaluate(X_test_59, y_test_59, batch_size=500, verbose=0)
-    print(f"{name}: {right:.1%} right, loss {loss:.3f}")
+scratch_loss, scratch_accuracy = scratch_59.evaluate(X_test_59, y_test_59, batch_size=500, verbose=0)
+transfer_loss, transfer_accuracy = model_59.evaluate(X_test_59, y_test_59, batch_size=500, verbose=0)
+print(f"from scratch: {scratch_accuracy:.1%} right, loss {scratch_loss:.3f}")
+print(f"transfer: {transfer_accuracy:.1%} right, loss {transfer_loss:.3f}")
 
 # %% [markdown]
 """
