@@ -32,6 +32,8 @@ from autograder.tasks import Trial, preparation_of, trial_of
 
 __all__ = ["calibrate", "train_reference"]
 
+_MEASURES = "measures.json"
+
 
 def calibrate(
     lab: Lab, seeds: Iterable[int], source: str | None, *, say: Callable[[str], object] = print
@@ -90,6 +92,7 @@ def train_reference(lab: Lab, seed: int, data: Path, folder: Path) -> None:
         for cell in notebook.cells
         if cell.metadata.get("question") not in lab.calibrate_without and not _only_shows(cell)
     ]
+    notebook.cells.append(_writes_measures(lab))
     shutil.copy(dnnlab.__file__, folder)
     environment = {
         **os.environ,
@@ -113,11 +116,23 @@ def _only_shows(cell: Any) -> bool:
     return cell.cell_type == "code" and ("dnnlab.plot_" in cell.source or "dnnlab.show_" in cell.source)
 
 
+def _writes_measures(lab: Lab) -> Any:
+    """A last cell that writes down the numbers that the lab's `measures` name."""
+    from nbformat.v4 import new_code_cell
+
+    names = sorted({name for task in lab.tasks for name in task.measures})
+    numbers = ", ".join(f"{name!r}: float({name})" for name in names)
+    return new_code_cell(
+        f"import json\nfrom pathlib import Path\nPath({_MEASURES!r}).write_text(json.dumps({{{numbers}}}))"
+    )
+
+
 def _measure(folder: Path, task: Task, data: DataSet, seed: int, seconds: float) -> Sample:
     history = json.loads((folder / f"{task.name}.history.json").read_text(encoding="utf-8"))["history"]
     record, arrays = read_archive(folder / f"{task.name}.keras")
     graph = parse(record["config"])
     weights = {path: [arrays[key] for key in keys] for path, keys in record["weights"].items()}
+    measured = json.loads((folder / _MEASURES).read_text(encoding="utf-8")) if task.measures else {}
     accuracies, losses = [], []
     preparation = preparation_of(task, data)
     for which in ("valid", "test"):
@@ -137,6 +152,7 @@ def _measure(folder: Path, task: Task, data: DataSet, seed: int, seconds: float)
         validation=round(accuracies[0], 5),
         validation_loss=round(losses[0], 5),
         test=round(accuracies[1], 5),
+        measures={name: round(measured[name], 5) for name in task.measures},
     )
 
 

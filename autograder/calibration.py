@@ -18,12 +18,12 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import attrs
 import numpy as np
 
 from autograder.errors import LabProblem
+from autograder.samples import read_record, write_record
 
 __all__ = ["Calibration", "Sample", "add_sample", "read_calibration", "read_samples"]
 
@@ -47,6 +47,8 @@ class Sample:
     validation: float
     validation_loss: float
     test: float
+    measures: dict[str, float] = attrs.field(factory=dict)
+    """Further numbers that this training of the notebook came to, by their names in it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -93,7 +95,7 @@ def _reach(values: list[float]) -> float:
 
 def read_samples(path: Path, model: str, data: str) -> tuple[Sample, ...]:
     """The samples of a model on the data set of that identity; none if there is no file yet."""
-    record = _read(path)
+    record = read_record(path)
     return tuple(Sample(**sample) for sample in record.get(model, {}).get(data, {}).get("samples", []))
 
 
@@ -111,24 +113,8 @@ def read_calibration(path: Path, model: str, data: str) -> Calibration:
 
 def add_sample(path: Path, model: str, data: str, sample: Sample, versions: dict[str, str]) -> None:
     """Add one sample to the file, at once and in place, so that an interrupted calibration loses nothing."""
-    record = _read(path)
+    record = read_record(path)
     entry = record.setdefault(model, {}).setdefault(data, {"samples": []})
     entry["versions"] = versions
     entry["samples"] = sorted([*entry["samples"], attrs.asdict(sample)], key=lambda item: item["seed"])
-    beside = path.with_suffix(".new")
-    beside.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    beside.replace(path)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise LabProblem(
-            f"it is not JSON: {error}", where=str(path), hint="restore it from version control"
-        ) from error
-    if not isinstance(record, dict):
-        raise LabProblem("it holds no samples", where=str(path), hint="restore it from version control")
-    return record
+    write_record(path, json.dumps(record, indent=1, sort_keys=True) + "\n")

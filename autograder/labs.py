@@ -44,6 +44,8 @@ class Task:
     """Whether the reference gives it standardised pixels, rather than pixels from 0 to 1."""
     fresh: int = 0
     """How many fresh networks of the reference a calibration measures signals in; 0 where no check asks."""
+    measures: tuple[str, ...] = ()
+    """Numbers of the notebook that a calibration keeps beside the accuracy, such as a rival's accuracy."""
     pairs: bool = False
     """Whether it is shown two images, and tells whether their classes differ (1) or are the same (0)."""
 
@@ -146,5 +148,7 @@ def _read(folder: Path) -> Lab:
 
 
 def _task(name: str, settings: dict[str, Any]) -> Task:
-    lists: dict[str, Any] = {key: tuple(settings[key]) for key in ("classes", "sets") if key in settings}
+    lists: dict[str, Any] = {
+        key: tuple(settings[key]) for key in ("classes", "measures", "sets") if key in settings
+    }
     return Task(name=name, **settings | lists)

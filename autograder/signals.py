@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -26,6 +25,7 @@ from autograder.networks.drawing import draw_weights
 from autograder.networks.inference import statistics_of
 from autograder.networks.records import Graph
 from autograder.networks.stack import hidden_ends
+from autograder.samples import damaged, read_record, write_record
 from autograder.tasks import part_of, preparation_of
 
 __all__ = [
@@ -130,13 +130,13 @@ def read_signals(lab: Lab, model: str, data: str) -> Signals | None:
 
     Raises LabProblem for a damaged file, and for too few samples.
     """
-    entry = _read(lab.signals).get(model, {}).get(data)
+    entry = read_record(lab.signals).get(model, {}).get(data)
     if entry is None:
         return None
     try:
         found = Signals(**{name: tuple(map(float, values)) for name, values in entry.items()})
     except (TypeError, ValueError, AttributeError) as error:
-        raise _damaged(lab.signals, error) from error
+        raise damaged(lab.signals, error) from error
     if min(len(found.first), len(found.last), len(found.last_repeated)) < FEWEST:
         raise LabProblem(
             f"{model} has too few samples of fresh networks on {data!r}; {FEWEST} are needed",
@@ -154,9 +154,9 @@ def signals_of(lab: Lab, data: str) -> dict[str, Signals]:
 
 def add_signals(lab: Lab, model: str, data: str, signals: Signals) -> None:
     """Put the samples of a model on a data set into the lab's file, replacing those that are there."""
-    record = _read(lab.signals)
+    record = read_record(lab.signals)
     record.setdefault(model, {})[data] = attrs.asdict(signals)
-    lab.signals.write_text(_text(record), encoding="utf-8")
+    write_record(lab.signals, _text(record))
 
 
 def _text(record: dict[str, Any]) -> str:
@@ -173,23 +173,3 @@ def _text(record: dict[str, Any]) -> str:
         ]
         models.append(f" {json.dumps(model)}: {{\n" + ",\n".join(sets) + "\n }")
     return "{\n" + ",\n".join(models) + "\n}\n"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise _damaged(path, error) from error
-    if not isinstance(record, dict):
-        raise _damaged(path, "it holds no samples")
-    return record
-
-
-def _damaged(path: Path, why: object) -> LabProblem:
-    return LabProblem(
-        f"the samples of fresh networks cannot be read: {why}",
-        where=str(path),
-        hint="restore it from version control",
-    )

@@ -185,6 +185,24 @@ class TestCalibrating:
         ]
         assert said[0].startswith(f"{lab.name} on cifar10-miniature, seed 2: ")
 
+    def test_measures_of_the_notebook_are_kept(self, trainings, monkeypatch):
+        """Numbers that the lab names are those that the notebook's last cell finds in that training."""
+        lab, _ = trainings
+        (task,) = lab.tasks
+        lab = attrs.evolve(lab, tasks=(attrs.evolve(task, measures=("rival",)),))
+        copied = calibrating.train_reference
+
+        def train(which, seed, data, folder):
+            copied(which, seed, data, folder)
+            monkeypatch.chdir(folder)
+            exec(calibrating._writes_measures(which).source, {"rival": np.float32(0.25)})
+
+        monkeypatch.setattr(calibrating, "train_reference", train)
+        calibrate(lab, [1], "miniature", say=lambda line: None)
+
+        (found,) = read_samples(lab.calibration, task.name, "cifar10-miniature")
+        assert {"rival": 0.25} == found.measures
+
     def test_what_is_measured_is_what_training_said(self, trainings, lab, miniature):
         """Accuracy and loss of the saved weights are those of the best epoch that Keras recorded."""
         bare, _ = trainings

@@ -15,7 +15,7 @@ __all__ = ["combine", "data_identity", "lab_version"]
 
 # The code that turns evidence into a score.
 _JUDGING = ("checks", "evidence", "judge", "networks")
-_MARKING = ("calibration.py", "signals.py", "tasks.py")
+_MARKING = ("calibration.py", "samples.py", "signals.py", "tasks.py")
 
 
 def combine(*parts: str) -> str:

@@ -10,12 +10,29 @@ import attrs
 import numpy as np
 
 from autograder.checks.preparation import identify, rows_of
-from autograder.evidence import Evidence, Fed, Fit
+from autograder.evidence import Callback, Evidence, Fed, Fit
 
 if TYPE_CHECKING:
     from autograder.labs import Task
 
-__all__ = ["FedImages", "fed_images", "fits_of_question", "fits_of_task", "rows_fed"]
+__all__ = [
+    "KNOWN_CALLBACKS",
+    "FedImages",
+    "fed_images",
+    "fits_of_question",
+    "fits_of_task",
+    "rows_fed",
+    "trainings_of",
+]
+
+_TIMER = "EpochTimer"
+KNOWN_CALLBACKS = {
+    *("BackupAndRestore", "CSVLogger", "EarlyStopping", "LambdaCallback", "LearningRateScheduler"),
+    *("ModelCheckpoint", "ProgbarLogger", "ReduceLROnPlateau", "RemoteMonitor", "SwapEMAWeights"),
+    *("TensorBoard", "TerminateOnNaN"),
+    _TIMER,
+}
+"""Keras's own, and dnnlab's."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -50,6 +67,26 @@ def _later(fit: Fit, question: str) -> bool:
 def _number(question: str) -> int:
     digits = question.removeprefix("q")
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 4 else -1
+
+
+def trainings_of(evidence: Evidence, question: str) -> list[Fit]:
+    """The calls of `fit` of the question: those between the checks of the question before it and its own.
+
+    A notebook without checks does not tell when that was: then all calls count. One with some of its checks
+    may lack the one that matters, or the training itself: then calls with callbacks count, which a quick
+    search has none of but a timer.
+    """
+    if not any(fit.after for fit in evidence.fits):
+        return list(evidence.fits)
+    before = f"q{int(question.removeprefix('q')) - 1}"
+    during = [
+        fit for fit in evidence.fits if question not in fit.after and (before in fit.after or before == "q0")
+    ]
+    return during or [fit for fit in evidence.fits if any(not _is_timer(one) for one in fit.callbacks)]
+
+
+def _is_timer(callback: Callback) -> bool:
+    return _TIMER in callback.bases
 
 
 def rows_fed(fed: Fed | None) -> np.ndarray | None:

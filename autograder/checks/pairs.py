@@ -16,7 +16,7 @@ import numpy as np
 
 from autograder.checks.accuracy import reached, saved_network
 from autograder.checks.findings import Finding
-from autograder.checks.structure import graph_of, measured_spread, stack_of, starts_from
+from autograder.checks.structure import graph_of, stack_of, starts_from, starts_wrong
 from autograder.evidence import ArrayView, Evidence, Fit, ModelView, Unanswered, describe
 from autograder.networks.branches import Meeting, chains_that_meet
 from autograder.networks.stack import Block, Stack, layers_in_order
@@ -145,13 +145,7 @@ def check_initialisers(model: ModelView, family: str) -> list[Finding]:
     for letter, tower in zip(_TOWERS, meeting_of(model).towers, strict=True):
         for number, block in enumerate(tower.blocks, start=1):
             if not starts_from(model, block, family):
-                message = (
-                    f"In tower {letter}, hidden layer {number} starts from "
-                    f"{block.initialiser.describe()}{measured_spread(model, block)}. In a deep network, a "
-                    "spread that does not fit the activation shrinks the signal or blows it up, layer by "
-                    "layer."
-                )
-                return [Finding(message=message, where=block.dense.name)]
+                return [starts_wrong(model, block, f"In tower {letter}, hidden layer {number}")]
     return []
 
 

@@ -31,9 +31,9 @@ __all__ = [
     "graph_of",
     "hidden_and_output",
     "hidden_layers",
-    "measured_spread",
     "stack_of",
     "starts_from",
+    "starts_wrong",
 ]
 
 ACTIVATION_GRID = np.linspace(-4, 4, 33, dtype=np.float32)
@@ -251,12 +251,7 @@ def check_initialisers(model: ModelView, family: str, *, distribution: str | Non
     """
     for number, block in enumerate(hidden_layers(model), start=1):
         if not starts_from(model, block, family):
-            message = (
-                f"Hidden layer {number} starts from {block.initialiser.describe()}"
-                f"{measured_spread(model, block)}. In a deep network, a spread that does not fit the "
-                "activation shrinks the signal or blows it up, layer by layer."
-            )
-            return [Finding(message=message, where=block.dense.name)]
+            return [starts_wrong(model, block, f"Hidden layer {number}")]
         found = _distribution(model, block)
         if distribution is not None and found != distribution:
             message = (
@@ -279,6 +274,16 @@ def starts_from(model: ModelView, block: Block, family: str) -> bool:
     return bool(centred and abs(spread / wanted - 1) < SPREAD_TOLERANCE)
 
 
+def starts_wrong(model: ModelView, block: Block, layer: str) -> Finding:
+    """What to say of a block that starts from another initialiser. layer: its name in the sentence."""
+    message = (
+        f"{layer} starts from {block.initialiser.describe()}{_measured_spread(model, block)}. In a deep "
+        "network, a spread that does not fit the activation shrinks the signal, or blows it up, layer by "
+        "layer."
+    )
+    return Finding(message=message, where=block.dense.name)
+
+
 def _distribution(model: ModelView, block: Block) -> str:
     """How a kernel's weights are distributed: "normal", "uniform", or empty for neither."""
     kernel = _kernel(model, block)
@@ -294,7 +299,7 @@ def _distribution(model: ModelView, block: Block) -> str:
     return "normal" if 0.05 < farthest < 0.1 else ""
 
 
-def measured_spread(model: ModelView, block: Block) -> str:
+def _measured_spread(model: ModelView, block: Block) -> str:
     """The spread of a block's weights as an aside; empty where it has none that can be read."""
     kernel = _kernel(model, block)
     return "" if kernel is None else f" (its weights have a standard deviation of {float(kernel.std()):.3g})"

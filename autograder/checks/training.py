@@ -12,48 +12,19 @@ import numpy as np
 
 from autograder.checks.accuracy import reached
 from autograder.checks.findings import Finding
+from autograder.checks.fits import KNOWN_CALLBACKS, trainings_of
 from autograder.checks.splits import as_asked
 from autograder.evidence import Callback, Evidence, Fit, Unanswered
 
 __all__ = [
-    "KNOWN_CALLBACKS",
     "check_best_kept",
     "check_early_stopping",
     "check_history_belongs",
-    "trainings_of",
 ]
 
 LOSS_TOLERANCE = 0.01
 ACCURACY_TOLERANCE = 0.005
-_TIMER = "EpochTimer"
-KNOWN_CALLBACKS = {
-    *("BackupAndRestore", "CSVLogger", "EarlyStopping", "LambdaCallback", "LearningRateScheduler"),
-    *("ModelCheckpoint", "ProgbarLogger", "ReduceLROnPlateau", "RemoteMonitor", "SwapEMAWeights"),
-    *("TensorBoard", "TerminateOnNaN"),
-    _TIMER,
-}
-"""Keras's own, and dnnlab's."""
 History = Mapping[str, list[float]]
-
-
-def trainings_of(evidence: Evidence, question: str) -> list[Fit]:
-    """The calls of `fit` of the question: those between the checks of the question before it and its own.
-
-    A notebook without checks does not tell when that was: then all calls count. One with some of its checks
-    may lack the one that matters, or the training itself: then calls with callbacks count, which a quick
-    search has none of but a timer.
-    """
-    if not any(fit.after for fit in evidence.fits):
-        return list(evidence.fits)
-    before = f"q{int(question.removeprefix('q')) - 1}"
-    during = [
-        fit for fit in evidence.fits if question not in fit.after and (before in fit.after or before == "q0")
-    ]
-    return during or [fit for fit in evidence.fits if any(not _is_timer(one) for one in fit.callbacks)]
-
-
-def _is_timer(callback: Callback) -> bool:
-    return _TIMER in callback.bases
 
 
 def _stoppers(fits: list[Fit]) -> list[Callback]:

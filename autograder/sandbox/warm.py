@@ -64,15 +64,16 @@ class _ForkServer:
         self._folder = Path(tempfile.mkdtemp(prefix="autograder-fork-"))
         self.socket = self._folder / "socket"
         places = Places.of_job(job, work=self._folder)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "autograder.room", "forkserver", str(self.socket)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=(self._folder / "log").open("wb"),
-            env=environment_of(job, places),
-            cwd=self._folder,
-            start_new_session=True,
-        )
+        with (self._folder / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "autograder.room", "forkserver", str(self.socket)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env=environment_of(job, places),
+                cwd=self._folder,
+                start_new_session=True,
+            )
         until = time.monotonic() + _START_SECONDS
         while not self.socket.exists():
             if not self.alive() or time.monotonic() > until:

@@ -541,10 +541,10 @@ failure_message: The base should be trained with Adam.
 
 
 def test_optimiser(env):
-    from autograder.checks import evidence_of, require, setup
+    from autograder.checks import evidence_of, fitting, require
 
     require(
-        setup.check_optimiser_used(evidence_of(env, "mnist_transfer"), "mnist_0_4", "adam", question="q3")
+        fitting.check_optimiser_used(evidence_of(env, "mnist_transfer"), "mnist_0_4", "adam", question="q3")
     )
 
 
@@ -558,9 +558,9 @@ failure_message: The loss does not fit. Whole numbers as labels want the sparse 
 
 
 def test_loss_fits(env):
-    from autograder.checks import evidence_of, require, setup
+    from autograder.checks import evidence_of, fitting, require
 
-    require(setup.check_loss_used(evidence_of(env, "mnist_transfer"), "mnist_0_4", question="q3"))
+    require(fitting.check_loss_used(evidence_of(env, "mnist_transfer"), "mnist_0_4", question="q3"))
 
 
 # %%
@@ -2128,9 +2128,10 @@ The rivals once more, on the test images of 5 to 9. Both learned from the same 5
 """
 
 # %%
-for name, network in (("from scratch", scratch_59), ("transfer", model_59)):
-    loss, right = network.evaluate(X_test_59, y_test_59, batch_size=500, verbose=0)
-    print(f"{name}: {right:.1%} right, loss {loss:.3f}")
+scratch_loss, scratch_accuracy = scratch_59.evaluate(X_test_59, y_test_59, batch_size=500, verbose=0)
+transfer_loss, transfer_accuracy = model_59.evaluate(X_test_59, y_test_59, batch_size=500, verbose=0)
+print(f"from scratch: {scratch_accuracy:.1%} right, loss {scratch_loss:.3f}")
+print(f"transfer: {transfer_accuracy:.1%} right, loss {transfer_loss:.3f}")
 
 # %% [markdown]
 """
