@@ -30,7 +30,7 @@ from autograder.room.archive import read_archive
 from autograder.signals import add_signals, read_signals, sample_signals
 from autograder.tasks import Trial, preparation_of, trial_of
 
-__all__ = ["calibrate", "train_reference"]
+__all__ = ["calibrate", "run_reference", "train_reference"]
 
 _MEASURES = "measures.json"
 
@@ -83,9 +83,6 @@ def _has(lab: Lab, model: str, data: DataSet, seed: int) -> bool:
 
 def train_reference(lab: Lab, seed: int, data: Path, folder: Path) -> None:
     """Run the reference notebook with that seed; its models are saved in the folder. Raises LabProblem."""
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError
-
     notebook = set_switches(reference_notebook(lab), SEED=seed, RETRAIN=True)
     notebook.cells = [
         cell
@@ -93,6 +90,14 @@ def train_reference(lab: Lab, seed: int, data: Path, folder: Path) -> None:
         if cell.metadata.get("question") not in lab.calibrate_without and not _only_shows(cell)
     ]
     notebook.cells.append(_writes_measures(lab))
+    run_reference(notebook, lab, data, folder)
+
+
+def run_reference(notebook: Any, lab: Lab, data: Path, folder: Path) -> None:
+    """Run a notebook of the lab in that folder, as a student does. Raises LabProblem where a cell fails."""
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+
     shutil.copy(dnnlab.__file__, folder)
     environment = {
         **os.environ,

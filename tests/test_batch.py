@@ -127,6 +127,21 @@ class TestOutcomes:
         assert found == Outcome.from_json((folder / "outcome.json").read_text(encoding="utf-8"))
         assert ("fake", "image-1", "tiny", 1) == (found.sandbox, found.image, found.data, found.attempts)
 
+    def test_time_is_each_submission_s_own(self, tmp_path, grade, monkeypatch):
+        """Waiting for a free room counts for nobody: with one room, each takes as long as its own room."""
+        clock = [0.0]
+        real = parts()
+
+        def collect(*given, **named):
+            clock[0] += 5
+            real.collect(*given, **named)
+
+        hand_in(tmp_path / "class", ann="", kim="", zoe="")
+        monkeypatch.setattr(grading.time, "monotonic", lambda: clock[0])
+        found = grade(jobs=1, parts=attrs.evolve(real, collect=collect))
+
+        assert {"ann": 5.0, "kim": 5.0, "zoe": 5.0} == {name: one.seconds for name, one in found.items()}
+
     @pytest.mark.filterwarnings("ignore:Duplicate name")
     def test_bad_submissions_harm_nobody(self, tmp_path, grade):
         """Each bad submission gets its reason, the good ones their grades, and nobody is lost."""

@@ -12,7 +12,7 @@ import pytest
 from autograder.build import bundle, command
 from autograder.build.archive import repacked
 from autograder.build.leaks import check_leaks, hidden_numbers
-from autograder.build.master import read_master
+from autograder.build.master import master_notebook, read_master
 from autograder.build.notebooks import make_notebook, notebook_bytes, with_stable_cells
 from autograder.build.product import make_product
 from autograder.build.prove import prove_reference, prove_tests
@@ -129,6 +129,18 @@ def test_positive_numbers(env):
 '''
 
 
+LADDER = '''
+# %% [raw]
+"""
+# ACCURACY LADDER
+model: deep
+points: {test: 2}
+hints:
+- Look at the rate, and at the epochs.
+"""
+'''
+
+
 @pytest.fixture
 def solutions(tmp_path, monkeypatch):
     """A folder of labs with one small lab, `doubling`, beside which everything is generated."""
@@ -166,6 +178,12 @@ def rewritten(lab, old, new):
     return lab
 
 
+def with_ladder(lab, ladder=LADDER):
+    """The lab with a ladder among its tests."""
+    before, after = MASTER.split('# %% [raw]\n"""\n# END TESTS')
+    lab.master.write_text(before + ladder + '\n# %% [raw]\n"""\n# END TESTS' + after)
+
+
 class TestMaster:
     """Reading a master."""
 
@@ -190,6 +208,53 @@ class TestMaster:
         assert ("def double(number):",) == block.given_lines
         assert ("answer_of_life = double(21)",) == line.answer_lines
         assert ('print("an answer was computed")',) == line.given_lines
+
+    def test_a_ladder_stands_for_its_steps(self, lab):
+        """One raw cell stands for a hidden test for each step, in the reader's eyes and in Otter's."""
+        with_ladder(lab)
+        cases = [case for case in read_master(lab).cases if "accuracy" in case.name]
+        given = [cell.source for cell in master_notebook(lab).cells if "check_step" in cell.source]
+
+        assert [
+            ("test_test_accuracy_1", True, 2.0, "Test accuracy, step 1 of 2, is reached."),
+            ("test_test_accuracy_2", True, 2.0, "Test accuracy, step 2 of 2, is reached."),
+        ] == [(case.name, case.hidden, case.points, case.success_message) for case in cases]
+        assert [
+            "Test accuracy, step 1 of 2, is missed. The saved network has hardly learned.",
+            "Test accuracy, step 2 of 2, is missed. Look at the rate, and at the epochs.",
+        ] == [case.failure_message for case in cases]
+        assert 'check_step(evidence, "deep", "test", step=2, of=2)' in cases[1].source
+        assert [True, True] == [case.source in source for case, source in zip(cases, given, strict=True)]
+
+    @pytest.mark.parametrize(
+        ("old", "new", "message"),
+        [
+            ("model: deep\n", "", "a ladder's settings are wrong: ['model']"),
+            ("model: deep\n", "model: deep\nstep: 3\n", "a ladder's settings are wrong: ['step']"),
+            ("points: {test: 2}", "points: 2", "a ladder's settings are wrong: points or hints"),
+            ("points: {test: 2}", "points: {}", "a ladder's settings are wrong: points or hints"),
+            ("points: {test: 2}", "points: {train: 2}", "a ladder's settings are wrong: points or hints"),
+            ("- Look", "  Look", "a ladder's settings are wrong: points or hints"),
+            ("at the rate", 'at the "rate"', "failure_message holds a double quote"),
+            ("points: {test: 2}", "points: {test: 2", "settings that are not YAML"),
+        ],
+    )  # fmt: skip
+    def test_mistakes_in_a_ladder_are_refused(self, lab, old, new, message):
+        """A ladder that says too little, or what no ladder has, is refused with its cell."""
+        with_ladder(lab, LADDER.replace(old, new))
+
+        with pytest.raises(LabProblem) as caught:
+            read_master(lab)
+
+        assert caught.value.what.startswith(message)
+        assert f"{lab.master}, cell 12" == caught.value.where
+
+    def test_a_ladder_belongs_to_the_tests(self, lab):
+        """A ladder anywhere else would be a test without a question."""
+        lab.master.write_text(MASTER + LADDER)
+
+        with pytest.raises(LabProblem, match="a ladder outside the tests"):
+            read_master(lab)
 
     @pytest.mark.parametrize(
         ("old", "new", "message"),

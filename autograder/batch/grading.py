@@ -154,7 +154,7 @@ class _Grading:
         self._setting = setting
         self._work = setting.results.work / "submissions" / candidate.name
         self._before = setting.results.outcome(candidate.name)
-        self._begun = time.monotonic()
+        self._begun = 0.0
         self._collected = False
         self._draft = Outcome(
             submission=candidate.name,
@@ -164,14 +164,16 @@ class _Grading:
             sandbox=setting.sandbox.name,
             image=setting.image,
             data=setting.data_hash,
-            started=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         )
 
     def run(self) -> tuple[Outcome, bool]:
         """The outcome, and whether it is an earlier run's. Raises only where results cannot be written."""
         error: Exception | None = None
         for attempt in range(1, self._setting.retries + 2):
-            self._draft = attrs.evolve(self._draft, attempts=attempt)
+            # Here, as it may have waited for a long time until a room was free.
+            self._begun = time.monotonic()
+            started = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+            self._draft = attrs.evolve(self._draft, attempts=attempt, started=started)
             try:
                 with disk_faults():
                     return self._attempt()

@@ -14,6 +14,8 @@ from typing import Any
 
 import attrs
 
+from autograder.build.ladder import expand
+from autograder.build.settings import read_settings
 from autograder.errors import LabProblem
 from autograder.labs import Lab
 
@@ -90,7 +92,30 @@ class Master:
 
 
 def master_notebook(lab: Lab) -> Any:
-    """The master as Jupytext reads it. Raises LabProblem where it is missing or cannot be read."""
+    """The master as Otter Assign takes it: with a cell for each test, also of ladders.
+
+    Raises LabProblem where it is missing or cannot be read, and for a ladder that cannot be expanded.
+    """
+    from nbformat.v4 import new_code_cell
+
+    notebook = _read_notebook(lab)
+    cells = []
+    for number, cell in enumerate(notebook.cells, start=1):
+        tests = _steps(cell, lab, _place(lab, number))
+        cells += [cell] if tests is None else [new_code_cell(test) for test in tests]
+    notebook.cells = cells
+    return notebook
+
+
+def _steps(cell: Any, lab: Lab, where: str) -> list[str] | None:
+    return expand(cell.source, lab.name, where) if cell.cell_type == "raw" else None
+
+
+def _place(lab: Lab, number: int) -> str:
+    return f"{lab.master}, cell {number}"
+
+
+def _read_notebook(lab: Lab) -> Any:
     import jupytext
 
     try:
@@ -113,9 +138,12 @@ def read_master(lab: Lab) -> Master:
     cases: list[Case] = []
     blocks: list[str] = []
     question = ""
-    for number, cell in enumerate(master_notebook(lab).cells, start=1):
-        where = f"{lab.master}, cell {number}"
-        if cell.cell_type == "raw":
+    for number, cell in enumerate(_read_notebook(lab).cells, start=1):
+        where = _place(lab, number)
+        steps = _steps(cell, lab, where)
+        if steps is not None:
+            cases += [_read_case(step, question, where) for step in _in_tests(steps, blocks, where)]
+        elif cell.cell_type == "raw":
             question = _follow_boundary(cell.source, blocks, question, where)
         elif blocks[-1:] == ["tests"]:
             cases.append(_read_case(cell.source, question, where))
@@ -156,7 +184,13 @@ def _follow_boundary(source: str, blocks: list[str], question: str, where: str) 
     if bool(blocks) != (block != "question") or len(blocks) > 1:
         raise LabProblem(f"{block} begins in the wrong place", where=where, hint="match BEGIN and END cells")
     blocks.append(block)
-    return str(_yaml(source, where).get("name", "")) if block == "question" else question
+    return str(read_settings(source, where).get("name", "")) if block == "question" else question
+
+
+def _in_tests(steps: list[str], blocks: list[str], where: str) -> list[str]:
+    if blocks[-1:] != ["tests"]:
+        raise LabProblem("a ladder outside the tests", where=where, hint="move it before END TESTS")
+    return steps
 
 
 def _read_case(source: str, question: str, where: str) -> Case:
@@ -167,7 +201,7 @@ def _read_case(source: str, question: str, where: str) -> Case:
             where=where,
             hint='begin it with """ # BEGIN TEST CONFIG ... """ # END TEST CONFIG',
         )
-    config = _yaml(found["config"], where)
+    config = read_settings(found["config"], where)
     _check_config(config, where)
     try:
         (function,) = ast.parse(found["body"]).body
@@ -264,17 +298,3 @@ def _lines(cell: Cell, *, answers: bool) -> tuple[str, ...]:
     if cell.kind == "markdown":
         return tuple(cell.source.split("\n")) if (cell.part == "solution") == answers else ()
     return tuple(line for line, answer in _marked_lines(cell.source) if answer == answers)
-
-
-def _yaml(text: str, where: str) -> dict[str, Any]:
-    import yaml
-
-    try:
-        config = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise LabProblem(
-            f"settings that are not YAML: {error}", where=where, hint="quote the value"
-        ) from error
-    if not isinstance(config, dict):
-        raise LabProblem("settings that are not a mapping", where=where, hint="write them as key: value")
-    return config

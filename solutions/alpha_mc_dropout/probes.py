@@ -66,17 +66,17 @@ def _rebuilt(layer):
 # ---------------------------------------------------------------------------------------- the conversion, q3
 
 
-class _Active(keras.layers.AlphaDropout):
-    """An alpha dropout layer that is active whenever it is called."""
+class _Restless(keras.layers.AlphaDropout):
+    """Gives out something else whenever it is called. All that counts here, and no answer to question 2."""
 
     def call(self, inputs, training=None):
-        return super().call(inputs, training=True)
+        return inputs * keras.random.uniform((), 0.5, 1.5, seed=self.seed_generator)
 
 
 def to_mc_model(room):
     """What becomes of a network of the probe's own, with a layer of its own; and of the student's two."""
     convert = room.defined("to_mc_model")
-    with room.standing_in("MCAlphaDropout", _Active):
+    with room.standing_in("MCAlphaDropout", _Restless):
         standard = _converted(room, convert, _small_network())
     return {"standard": standard, "own": _converted(room, convert, _own_network(room))}
 

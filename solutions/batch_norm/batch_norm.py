@@ -552,155 +552,17 @@ def test_history_belongs(env):
     require(training.check_history_belongs(evidence_of(env, "batch_norm"), "cifar10_bn"))
 
 
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 4
-success_message: Validation accuracy, step 1 of 5, is reached.
-failure_message: Validation accuracy, step 1 of 5, is missed. The saved network has hardly learned.
-"""  # END TEST CONFIG
-
-
-def test_validation_accuracy_1(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "batch_norm"), "cifar10_bn", "validation", step=1, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 4
-success_message: Validation accuracy, step 2 of 5, is reached.
-failure_message: Validation accuracy, step 2 of 5, is missed. Look at the rate and the number of epochs.
-"""  # END TEST CONFIG
-
-
-def test_validation_accuracy_2(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "batch_norm"), "cifar10_bn", "validation", step=2, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 4
-success_message: Validation accuracy, step 3 of 5, is reached.
-failure_message: Validation accuracy, step 3 of 5, is missed. Look at the rate, and at how it falls.
-"""  # END TEST CONFIG
-
-
-def test_validation_accuracy_3(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "batch_norm"), "cifar10_bn", "validation", step=3, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 4
-success_message: Validation accuracy, step 4 of 5, is reached.
-failure_message: Validation accuracy, step 4 of 5, is missed. Look at the rate, and at how it falls.
-"""  # END TEST CONFIG
-
-
-def test_validation_accuracy_4(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "batch_norm"), "cifar10_bn", "validation", step=4, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 4
-success_message: Validation accuracy, step 5 of 5, is reached.
-failure_message: Validation accuracy, step 5 of 5, is missed. A rate that falls to almost nothing may do it.
-"""  # END TEST CONFIG
-
-
-def test_validation_accuracy_5(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "batch_norm"), "cifar10_bn", "validation", step=5, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 2
-success_message: Test accuracy, step 1 of 5, is reached.
-failure_message: Test accuracy, step 1 of 5, is missed. The saved network has hardly learned.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_1(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "batch_norm"), "cifar10_bn", "test", step=1, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 2
-success_message: Test accuracy, step 2 of 5, is reached.
-failure_message: Test accuracy, step 2 of 5, is missed. Look at the rate and the number of epochs.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_2(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "batch_norm"), "cifar10_bn", "test", step=2, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 2
-success_message: Test accuracy, step 3 of 5, is reached.
-failure_message: Test accuracy, step 3 of 5, is missed. Look at the rate, and at how it falls.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_3(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "batch_norm"), "cifar10_bn", "test", step=3, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 2
-success_message: Test accuracy, step 4 of 5, is reached.
-failure_message: Test accuracy, step 4 of 5, is missed. Look at the rate, and at how it falls.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_4(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "batch_norm"), "cifar10_bn", "test", step=4, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 2
-success_message: Test accuracy, step 5 of 5, is reached.
-failure_message: Test accuracy, step 5 of 5, is missed. A rate that falls to almost nothing may do it.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_5(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "batch_norm"), "cifar10_bn", "test", step=5, of=5))
-
+# %% [raw]
+"""
+# ACCURACY LADDER
+model: cifar10_bn
+points: {validation: 4, test: 2}
+hints:
+- Look at the rate and the number of epochs.
+- Look at the rate, and at how it falls.
+- Look at the rate, and at how it falls.
+- A rate that falls to almost nothing may do it.
+"""
 
 # %% [raw]
 """

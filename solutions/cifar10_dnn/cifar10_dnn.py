@@ -911,155 +911,17 @@ def test_history_belongs(env):
     require(training.check_history_belongs(evidence_of(env, "cifar10_dnn"), "cifar10_dnn"))
 
 
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 3
-success_message: Validation accuracy, step 1 of 5, is reached.
-failure_message: Validation accuracy, step 1 of 5, is missed. The saved network has hardly learned.
-"""  # END TEST CONFIG
-
-
-def test_validation_accuracy_1(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", "validation", step=1, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 3
-success_message: Validation accuracy, step 2 of 5, is reached.
-failure_message: Validation accuracy, step 2 of 5, is missed. Look at the rate and the number of epochs.
-"""  # END TEST CONFIG
-
-
-def test_validation_accuracy_2(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", "validation", step=2, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 3
-success_message: Validation accuracy, step 3 of 5, is reached.
-failure_message: Validation accuracy, step 3 of 5, is missed. Look at the learning rate and the patience.
-"""  # END TEST CONFIG
-
-
-def test_validation_accuracy_3(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", "validation", step=3, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 3
-success_message: Validation accuracy, step 4 of 5, is reached.
-failure_message: Validation accuracy, step 4 of 5, is missed. Look at the learning rate and the patience.
-"""  # END TEST CONFIG
-
-
-def test_validation_accuracy_4(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", "validation", step=4, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 3
-success_message: Validation accuracy, step 5 of 5, is reached.
-failure_message: Validation accuracy, step 5 of 5, is missed. A somewhat smaller learning rate may do it.
-"""  # END TEST CONFIG
-
-
-def test_validation_accuracy_5(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", "validation", step=5, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Test accuracy, step 1 of 5, is reached.
-failure_message: Test accuracy, step 1 of 5, is missed. The saved network has hardly learned.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_1(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", "test", step=1, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Test accuracy, step 2 of 5, is reached.
-failure_message: Test accuracy, step 2 of 5, is missed. Look at the rate and the number of epochs.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_2(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", "test", step=2, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Test accuracy, step 3 of 5, is reached.
-failure_message: Test accuracy, step 3 of 5, is missed. Look at the learning rate and the patience.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_3(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", "test", step=3, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Test accuracy, step 4 of 5, is reached.
-failure_message: Test accuracy, step 4 of 5, is missed. Look at the learning rate and the patience.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_4(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", "test", step=4, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Test accuracy, step 5 of 5, is reached.
-failure_message: Test accuracy, step 5 of 5, is missed. A somewhat smaller learning rate may do it.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_5(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "cifar10_dnn"), "cifar10_dnn", "test", step=5, of=5))
-
+# %% [raw]
+"""
+# ACCURACY LADDER
+model: cifar10_dnn
+points: {validation: 3, test: 1}
+hints:
+- Look at the rate and the number of epochs.
+- Look at the learning rate and the patience.
+- Look at the learning rate and the patience.
+- A somewhat smaller learning rate may do it.
+"""
 
 # %% [raw]
 """

@@ -609,155 +609,17 @@ def test_history_belongs(env):
     require(training.check_history_belongs(evidence_of(env, "mnist_transfer"), "mnist_0_4"))
 
 
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Validation accuracy, step 1 of 5, is reached.
-failure_message: Validation accuracy, step 1 of 5, is missed. The saved network has hardly learned.
-"""  # END TEST CONFIG
-
-
-def test_validation_accuracy_1(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "mnist_transfer"), "mnist_0_4", "validation", step=1, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Validation accuracy, step 2 of 5, is reached.
-failure_message: Validation accuracy, step 2 of 5, is missed. Look at the rate and the epochs.
-"""  # END TEST CONFIG
-
-
-def test_validation_accuracy_2(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "mnist_transfer"), "mnist_0_4", "validation", step=2, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Validation accuracy, step 3 of 5, is reached.
-failure_message: Validation accuracy, step 3 of 5, is missed. Look at the learning rate and the patience.
-"""  # END TEST CONFIG
-
-
-def test_validation_accuracy_3(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "mnist_transfer"), "mnist_0_4", "validation", step=3, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Validation accuracy, step 4 of 5, is reached.
-failure_message: Validation accuracy, step 4 of 5, is missed. Look at the learning rate and the patience.
-"""  # END TEST CONFIG
-
-
-def test_validation_accuracy_4(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "mnist_transfer"), "mnist_0_4", "validation", step=4, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Validation accuracy, step 5 of 5, is reached.
-failure_message: Validation accuracy, step 5 of 5, is missed. A rate that falls when progress stops may do it.
-"""  # END TEST CONFIG
-
-
-def test_validation_accuracy_5(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "mnist_transfer"), "mnist_0_4", "validation", step=5, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Test accuracy, step 1 of 5, is reached.
-failure_message: Test accuracy, step 1 of 5, is missed. The saved network has hardly learned.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_1(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "mnist_transfer"), "mnist_0_4", "test", step=1, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Test accuracy, step 2 of 5, is reached.
-failure_message: Test accuracy, step 2 of 5, is missed. Look at the rate and the epochs.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_2(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "mnist_transfer"), "mnist_0_4", "test", step=2, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Test accuracy, step 3 of 5, is reached.
-failure_message: Test accuracy, step 3 of 5, is missed. Look at the learning rate and the patience.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_3(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "mnist_transfer"), "mnist_0_4", "test", step=3, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Test accuracy, step 4 of 5, is reached.
-failure_message: Test accuracy, step 4 of 5, is missed. Look at the learning rate and the patience.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_4(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "mnist_transfer"), "mnist_0_4", "test", step=4, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Test accuracy, step 5 of 5, is reached.
-failure_message: Test accuracy, step 5 of 5, is missed. A rate that falls when progress stops may do it.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_5(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "mnist_transfer"), "mnist_0_4", "test", step=5, of=5))
-
+# %% [raw]
+"""
+# ACCURACY LADDER
+model: mnist_0_4
+points: {validation: 1, test: 1}
+hints:
+- Look at the rate and the epochs.
+- Look at the learning rate and the patience.
+- Look at the learning rate and the patience.
+- A rate that falls when progress stops may do it.
+"""
 
 # %% [raw]
 """
@@ -2032,80 +1894,19 @@ def test_saved_network(env):
     require(reuse.check_saved_network(evidence, "mnist_5_9", **asked))
 
 
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Test accuracy on 5 to 9, step 1 of 5, is reached.
-failure_message: Test accuracy on 5 to 9, step 1 of 5, is missed. The saved network has hardly learned.
-"""  # END TEST CONFIG
-
-
-def test_transfer_accuracy_1(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "mnist_transfer"), "mnist_5_9", "test", step=1, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Test accuracy on 5 to 9, step 2 of 5, is reached.
-failure_message: Test accuracy on 5 to 9, step 2 of 5, is missed. Look at the rates and at what is unfrozen.
-"""  # END TEST CONFIG
-
-
-def test_transfer_accuracy_2(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "mnist_transfer"), "mnist_5_9", "test", step=2, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Test accuracy on 5 to 9, step 3 of 5, is reached.
-failure_message: Test accuracy on 5 to 9, step 3 of 5, is missed. Look at the rates and at what is unfrozen.
-"""  # END TEST CONFIG
-
-
-def test_transfer_accuracy_3(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "mnist_transfer"), "mnist_5_9", "test", step=3, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Test accuracy on 5 to 9, step 4 of 5, is reached.
-failure_message: Test accuracy on 5 to 9, step 4 of 5, is missed. Look at the rates and at what is unfrozen.
-"""  # END TEST CONFIG
-
-
-def test_transfer_accuracy_4(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "mnist_transfer"), "mnist_5_9", "test", step=4, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Test accuracy on 5 to 9, step 5 of 5, is reached.
-failure_message: Test accuracy on 5 to 9, step 5 of 5, is missed. Look at the rates and at what is unfrozen.
-"""  # END TEST CONFIG
-
-
-def test_transfer_accuracy_5(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    require(accuracy.check_step(evidence_of(env, "mnist_transfer"), "mnist_5_9", "test", step=5, of=5))
-
+# %% [raw]
+"""
+# ACCURACY LADDER
+model: mnist_5_9
+points: {test: 1}
+name: transfer_accuracy
+title: Test accuracy on 5 to 9
+hints:
+- Look at the rates and at what is unfrozen.
+- Look at the rates and at what is unfrozen.
+- Look at the rates and at what is unfrozen.
+- Look at the rates and at what is unfrozen.
+"""
 
 # %% [raw]
 """

@@ -838,165 +838,17 @@ def test_history_belongs(env):
     require(training.check_history_belongs(evidence_of(env, "one_cycle"), "cifar10_one_cycle"))
 
 
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 3
-success_message: Validation accuracy, step 1 of 5, is reached.
-failure_message: Validation accuracy, step 1 of 5, is missed. The saved network has hardly learned.
-"""  # END TEST CONFIG
-
-
-def test_validation_accuracy_1(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    evidence = evidence_of(env, "one_cycle")
-    require(accuracy.check_step(evidence, "cifar10_one_cycle", "validation", step=1, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 3
-success_message: Validation accuracy, step 2 of 5, is reached.
-failure_message: Validation accuracy, step 2 of 5, is missed. Look at the peak and at the number of batches.
-"""  # END TEST CONFIG
-
-
-def test_validation_accuracy_2(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    evidence = evidence_of(env, "one_cycle")
-    require(accuracy.check_step(evidence, "cifar10_one_cycle", "validation", step=2, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 3
-success_message: Validation accuracy, step 3 of 5, is reached.
-failure_message: Validation accuracy, step 3 of 5, is missed. Look at the peak of the cycle and at its end.
-"""  # END TEST CONFIG
-
-
-def test_validation_accuracy_3(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    evidence = evidence_of(env, "one_cycle")
-    require(accuracy.check_step(evidence, "cifar10_one_cycle", "validation", step=3, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 3
-success_message: Validation accuracy, step 4 of 5, is reached.
-failure_message: Validation accuracy, step 4 of 5, is missed. Look at the peak of the cycle and at its end.
-"""  # END TEST CONFIG
-
-
-def test_validation_accuracy_4(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    evidence = evidence_of(env, "one_cycle")
-    require(accuracy.check_step(evidence, "cifar10_one_cycle", "validation", step=4, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 3
-success_message: Validation accuracy, step 5 of 5, is reached.
-failure_message: Validation accuracy, step 5 of 5, is missed. A somewhat smaller or larger peak may do it.
-"""  # END TEST CONFIG
-
-
-def test_validation_accuracy_5(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    evidence = evidence_of(env, "one_cycle")
-    require(accuracy.check_step(evidence, "cifar10_one_cycle", "validation", step=5, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Test accuracy, step 1 of 5, is reached.
-failure_message: Test accuracy, step 1 of 5, is missed. The saved network has hardly learned.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_1(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    evidence = evidence_of(env, "one_cycle")
-    require(accuracy.check_step(evidence, "cifar10_one_cycle", "test", step=1, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Test accuracy, step 2 of 5, is reached.
-failure_message: Test accuracy, step 2 of 5, is missed. Look at the peak and at the number of batches.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_2(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    evidence = evidence_of(env, "one_cycle")
-    require(accuracy.check_step(evidence, "cifar10_one_cycle", "test", step=2, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Test accuracy, step 3 of 5, is reached.
-failure_message: Test accuracy, step 3 of 5, is missed. Look at the peak of the cycle and at its end.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_3(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    evidence = evidence_of(env, "one_cycle")
-    require(accuracy.check_step(evidence, "cifar10_one_cycle", "test", step=3, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Test accuracy, step 4 of 5, is reached.
-failure_message: Test accuracy, step 4 of 5, is missed. Look at the peak of the cycle and at its end.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_4(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    evidence = evidence_of(env, "one_cycle")
-    require(accuracy.check_step(evidence, "cifar10_one_cycle", "test", step=4, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 1
-success_message: Test accuracy, step 5 of 5, is reached.
-failure_message: Test accuracy, step 5 of 5, is missed. A somewhat smaller or larger peak may do it.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_5(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    evidence = evidence_of(env, "one_cycle")
-    require(accuracy.check_step(evidence, "cifar10_one_cycle", "test", step=5, of=5))
-
+# %% [raw]
+"""
+# ACCURACY LADDER
+model: cifar10_one_cycle
+points: {validation: 3, test: 1}
+hints:
+- Look at the peak and at the number of batches.
+- Look at the peak of the cycle and at its end.
+- Look at the peak of the cycle and at its end.
+- A somewhat smaller or larger peak may do it.
+"""
 
 # %% [raw]
 """

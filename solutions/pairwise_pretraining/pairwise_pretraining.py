@@ -748,85 +748,17 @@ def test_history_belongs(env):
     require(pairs.check_curve(evidence, "mnist_pairs", accuracy=reached))
 
 
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 3
-success_message: Test accuracy, step 1 of 5, is reached.
-failure_message: Test accuracy, step 1 of 5, is missed. The saved network has hardly learned.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_1(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    evidence = evidence_of(env, "pairwise_pretraining")
-    require(accuracy.check_step(evidence, "mnist_pairs", "test", step=1, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 3
-success_message: Test accuracy, step 2 of 5, is reached.
-failure_message: Test accuracy, step 2 of 5, is missed. Look at the pairs and at the learning rate.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_2(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    evidence = evidence_of(env, "pairwise_pretraining")
-    require(accuracy.check_step(evidence, "mnist_pairs", "test", step=2, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 3
-success_message: Test accuracy, step 3 of 5, is reached.
-failure_message: Test accuracy, step 3 of 5, is missed. Look at the learning rate and the number of batches.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_3(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    evidence = evidence_of(env, "pairwise_pretraining")
-    require(accuracy.check_step(evidence, "mnist_pairs", "test", step=3, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 3
-success_message: Test accuracy, step 4 of 5, is reached.
-failure_message: Test accuracy, step 4 of 5, is missed. Look at the learning rate and the number of batches.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_4(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    evidence = evidence_of(env, "pairwise_pretraining")
-    require(accuracy.check_step(evidence, "mnist_pairs", "test", step=4, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 3
-success_message: Test accuracy, step 5 of 5, is reached.
-failure_message: Test accuracy, step 5 of 5, is missed. Some more batches may do it.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_5(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    evidence = evidence_of(env, "pairwise_pretraining")
-    require(accuracy.check_step(evidence, "mnist_pairs", "test", step=5, of=5))
-
+# %% [raw]
+"""
+# ACCURACY LADDER
+model: mnist_pairs
+points: {test: 3}
+hints:
+- Look at the pairs and at the learning rate.
+- Look at the learning rate and the number of batches.
+- Look at the learning rate and the number of batches.
+- Some more batches may do it.
+"""
 
 # %% [raw]
 """
@@ -1062,85 +994,17 @@ def test_saved_network(env):
     require(pairs.check_saved_classifier(evidence, "mnist_pairwise", "mnist_pairs", **shape))
 
 
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 2
-success_message: Test accuracy, step 1 of 5, is reached.
-failure_message: Test accuracy, step 1 of 5, is missed. The saved network has hardly learned.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_1(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    evidence = evidence_of(env, "pairwise_pretraining")
-    require(accuracy.check_step(evidence, "mnist_pairwise", "test", step=1, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 2
-success_message: Test accuracy, step 2 of 5, is reached.
-failure_message: Test accuracy, step 2 of 5, is missed. Look at the learning rate and the number of epochs.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_2(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    evidence = evidence_of(env, "pairwise_pretraining")
-    require(accuracy.check_step(evidence, "mnist_pairwise", "test", step=2, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 2
-success_message: Test accuracy, step 3 of 5, is reached.
-failure_message: Test accuracy, step 3 of 5, is missed. Look at the learning rate and the number of epochs.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_3(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    evidence = evidence_of(env, "pairwise_pretraining")
-    require(accuracy.check_step(evidence, "mnist_pairwise", "test", step=3, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 2
-success_message: Test accuracy, step 4 of 5, is reached.
-failure_message: Test accuracy, step 4 of 5, is missed. Look at the tower, and at how long training went on.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_4(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    evidence = evidence_of(env, "pairwise_pretraining")
-    require(accuracy.check_step(evidence, "mnist_pairwise", "test", step=4, of=5))
-
-
-# %%
-""" # BEGIN TEST CONFIG
-hidden: true
-points: 2
-success_message: Test accuracy, step 5 of 5, is reached.
-failure_message: Test accuracy, step 5 of 5, is missed. A tower that was trained on pairs gets further.
-"""  # END TEST CONFIG
-
-
-def test_test_accuracy_5(env):
-    from autograder.checks import accuracy, evidence_of, require
-
-    evidence = evidence_of(env, "pairwise_pretraining")
-    require(accuracy.check_step(evidence, "mnist_pairwise", "test", step=5, of=5))
-
+# %% [raw]
+"""
+# ACCURACY LADDER
+model: mnist_pairwise
+points: {test: 2}
+hints:
+- Look at the learning rate and the number of epochs.
+- Look at the learning rate and the number of epochs.
+- Look at the tower, and at how long training went on.
+- A tower that was trained on pairs gets further.
+"""
 
 # %%
 """ # BEGIN TEST CONFIG

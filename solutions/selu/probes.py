@@ -30,10 +30,12 @@ def own_network(room):
 
 def small_network(room):
     """What `layer_statistics` gives for a small network of the plainest form."""
-    network = keras.Sequential([keras.layers.Input(shape=_SHAPE), keras.layers.Flatten()])
-    for units in (30, 50, 20):
-        network.add(keras.layers.Dense(units, activation="selu", kernel_initializer="lecun_normal"))
-    network.add(keras.layers.Dense(10, activation="softmax"))
+    hidden = [
+        keras.layers.Dense(units, activation="selu", kernel_initializer="lecun_normal")
+        for units in (30, 50, 20)
+    ]
+    output = keras.layers.Dense(10, activation="softmax")
+    network = keras.Sequential([keras.Input(_SHAPE), keras.layers.Flatten(), *hidden, output])
     return room.value(_try_out(room, network))
 
 
