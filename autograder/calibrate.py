@@ -18,32 +18,41 @@ from pathlib import Path
 from typing import Any
 
 from autograder import dnnlab
-from autograder.build.reference import reference_notebook, set_switches
-from autograder.calibration import Sample, add_sample, read_samples
-from autograder.data import DataSet, load, prepare
+from autograder.build.reference import set_switches
+from autograder.calibration import FEWEST, Sample, add_sample, drop_samples, read_recipe, read_samples
+from autograder.data import MINIATURE, DataSet, load, prepare
 from autograder.errors import LabProblem
 from autograder.labs import Lab, Task
 from autograder.networks.graph import parse
 from autograder.networks.inference import accuracy_and_loss
 from autograder.networks.trained import reference_networks
+from autograder.recipe import recipe_of, training_notebook
 from autograder.room.archive import read_archive
 from autograder.signals import add_signals, read_signals, sample_signals
 from autograder.tasks import Trial, preparation_of, trial_of
 
-__all__ = ["calibrate", "run_reference", "train_reference"]
+__all__ = ["calibrate", "run_reference", "stale_marks", "train_reference"]
 
 _MEASURES = "measures.json"
 
 
 def calibrate(
-    lab: Lab, seeds: Iterable[int], source: str | None, *, say: Callable[[str], object] = print
+    lab: Lab,
+    seeds: Iterable[int],
+    source: str | None,
+    *,
+    anew: bool = False,
+    say: Callable[[str], object] = print,
 ) -> None:
     """Add a sample for each seed that has none yet, and samples of fresh networks where the lab wants them.
 
-    source: as `autograder.data.prepare` takes it. say: told of each new sample.
+    source: as `autograder.data.prepare` takes it. anew: drop samples that another solution reached, rather
+    than raise LabProblem. say: told of each new sample.
     """
     folder = prepare(lab.dataset, source)
     data = load(folder, lab.dataset)
+    recipe = recipe_of(lab)
+    _refuse_older(lab, data, recipe, anew=anew)
     _sample_fresh(lab, data, say)
     for seed in seeds:
         if all(_has(lab, model, data, seed) for model in lab.models):
@@ -55,11 +64,45 @@ def calibrate(
             samples = {task.name: _measure(Path(scratch), task, data, seed, seconds) for task in lab.tasks}
         for model, sample in samples.items():
             if not _has(lab, model, data, seed):
-                add_sample(lab.calibration, model, data.identity, sample, _versions())
+                add_sample(lab.calibration, model, data.identity, sample, versions=_versions(), recipe=recipe)
             say(
                 f"{model} on {data.identity}, seed {seed}: {sample.validation:.1%} validation, "
                 f"{sample.test:.1%} test, {sample.epochs} epochs, {seconds:.0f} s"
             )
+
+
+def _refuse_older(lab: Lab, data: DataSet, recipe: str, *, anew: bool) -> None:
+    older = [model for model in lab.models if _is_older(lab, model, data.identity, recipe)]
+    if older and not anew:
+        raise LabProblem(
+            f"the solution has changed since {older[0]} was sampled on {data.identity!r}",
+            where=str(lab.calibration),
+            hint="drop those samples and start again: `autograder calibrate --anew`",
+        )
+    for model in older:
+        drop_samples(lab.calibration, model, data.identity)
+
+
+def _is_older(lab: Lab, model: str, data: str, recipe: str) -> bool:
+    return bool(read_samples(lab.calibration, model, data)) and (
+        read_recipe(lab.calibration, model, data) != recipe
+    )
+
+
+def stale_marks(lab: Lab) -> list[str]:
+    """What is wrong with a lab's calibration, a line each: too few samples, or those of an older solution."""
+    recipe = recipe_of(lab)
+    found = []
+    for model in lab.models:
+        for data in (lab.dataset, f"{lab.dataset}-{MINIATURE}"):
+            have = len(read_samples(lab.calibration, model, data))
+            if have < FEWEST:
+                found.append(f"{model} on {data}: {have} of {FEWEST} samples")
+            elif _is_older(lab, model, data, recipe):
+                found.append(f"{model} on {data}: the solution has changed since it was sampled")
+            if not (lab.trained(data) / f"{model}.keras").is_file():
+                found.append(f"{model} on {data}: no trained model is kept")
+    return found
 
 
 def _sample_fresh(lab: Lab, data: DataSet, say: Callable[[str], object]) -> None:
@@ -83,12 +126,7 @@ def _has(lab: Lab, model: str, data: DataSet, seed: int) -> bool:
 
 def train_reference(lab: Lab, seed: int, data: Path, folder: Path) -> None:
     """Run the reference notebook with that seed; its models are saved in the folder. Raises LabProblem."""
-    notebook = set_switches(reference_notebook(lab), SEED=seed, RETRAIN=True)
-    notebook.cells = [
-        cell
-        for cell in notebook.cells
-        if cell.metadata.get("question") not in lab.calibrate_without and not _only_shows(cell)
-    ]
+    notebook = set_switches(training_notebook(lab), SEED=seed, RETRAIN=True)
     notebook.cells.append(_writes_measures(lab))
     run_reference(notebook, lab, data, folder)
 
@@ -114,11 +152,6 @@ def run_reference(notebook: Any, lab: Lab, data: Path, folder: Path) -> None:
         raise LabProblem(
             f"the reference solution failed: {error}", where=lab.name, hint="run its notebook by hand"
         ) from error
-
-
-def _only_shows(cell: Any) -> bool:
-    """Plots take time and need names of cells that were left out."""
-    return cell.cell_type == "code" and ("dnnlab.plot_" in cell.source or "dnnlab.show_" in cell.source)
 
 
 def _writes_measures(lab: Lab) -> Any:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import attrs
 import numpy as np
@@ -25,7 +26,16 @@ import numpy as np
 from autograder.errors import LabProblem
 from autograder.samples import read_record, write_record
 
-__all__ = ["Calibration", "Sample", "add_sample", "read_calibration", "read_samples"]
+__all__ = [
+    "FEWEST",
+    "Calibration",
+    "Sample",
+    "add_sample",
+    "drop_samples",
+    "read_calibration",
+    "read_recipe",
+    "read_samples",
+]
 
 RISK = 1e-4
 MARGIN = 0.03
@@ -111,10 +121,28 @@ def read_calibration(path: Path, model: str, data: str) -> Calibration:
     return Calibration(samples=samples)
 
 
-def add_sample(path: Path, model: str, data: str, sample: Sample, versions: dict[str, str]) -> None:
+def read_recipe(path: Path, model: str, data: str) -> str:
+    """The name of the recipe (see `autograder.recipe`) by which a model's samples were trained."""
+    return str(read_record(path).get(model, {}).get(data, {}).get("recipe", ""))
+
+
+def add_sample(
+    path: Path, model: str, data: str, sample: Sample, *, versions: dict[str, str], recipe: str
+) -> None:
     """Add one sample to the file, at once and in place, so that an interrupted calibration loses nothing."""
     record = read_record(path)
     entry = record.setdefault(model, {}).setdefault(data, {"samples": []})
-    entry["versions"] = versions
+    entry["versions"], entry["recipe"] = versions, recipe
     entry["samples"] = sorted([*entry["samples"], attrs.asdict(sample)], key=lambda item: item["seed"])
+    _write(path, record)
+
+
+def drop_samples(path: Path, model: str, data: str) -> None:
+    """Forget all samples of a model on the data set of that identity."""
+    record = read_record(path)
+    record.get(model, {}).pop(data, None)
+    _write(path, record)
+
+
+def _write(path: Path, record: dict[str, Any]) -> None:
     write_record(path, json.dumps(record, indent=1, sort_keys=True) + "\n")

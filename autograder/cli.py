@@ -265,18 +265,39 @@ def image(base: str | None, tag: str | None, ca: Path | None, data: Path | None)
 
 
 @main.command()
-@click.argument("lab_name", metavar="LAB")
+@click.argument("lab_name", metavar="[LAB]", required=False)
 @click.option("--seeds", type=click.IntRange(1), default=10, show_default=True, help="Train seeds 1 to N.")
+@click.option("--anew", is_flag=True, help="Drop samples that an older solution reached.")
+@click.option("--check", is_flag=True, help="Train nothing; fail where marks are missing or out of date.")
 @_DATA
-def calibrate(lab_name: str, seeds: int, data: str | None) -> None:
+def calibrate(lab_name: str | None, seeds: int, anew: bool, check: bool, data: str | None) -> None:
     """Train a lab's reference solution over many seeds; its marks follow from what it reaches.
 
-    Each sample is kept in the lab's calibration.json at once: interrupt and run again as you like.
+    Each sample is kept in the lab's calibration.json at once: interrupt and run again as you like. With
+    --check and without a LAB, all labs are looked at.
     """
     from autograder.calibrate import calibrate as train
-    from autograder.labs import find_lab
+    from autograder.errors import UsageProblem
+    from autograder.labs import find_lab, find_labs
 
-    train(find_lab(lab_name), range(1, seeds + 1), data, say=click.echo)
+    if check:
+        _check_marks([find_lab(lab_name)] if lab_name else find_labs())
+        return
+    if not lab_name:
+        raise UsageProblem("which lab is to be calibrated?", hint="name it: `autograder calibrate LAB`")
+    train(find_lab(lab_name), range(1, seeds + 1), data, anew=anew, say=click.echo)
+
+
+def _check_marks(labs: list[Lab]) -> None:
+    from autograder.calibrate import stale_marks
+    from autograder.errors import LabProblem
+
+    stale = [line for lab in labs for line in stale_marks(lab)]
+    for line in stale:
+        click.echo(line)
+    if stale:
+        raise LabProblem("marks are out of date", hint="run `autograder calibrate` for these labs")
+    click.echo(f"{', '.join(lab.name for lab in labs)}: marks are up to date")
 
 
 @main.command()

@@ -24,6 +24,7 @@ from autograder.calibration import (
 from autograder.data import load
 from autograder.errors import LabProblem
 from autograder.labs import find_labs
+from autograder.recipe import recipe_of
 
 LABS = find_labs()
 WHICH = ("validation", "test")
@@ -121,9 +122,9 @@ class TestFile:
     def test_samples_are_kept_at_once_and_in_order(self, tmp_path):
         """Each sample is in the file as soon as it is added, ordered by seed, beside those of other data."""
         path = tmp_path / "calibration.json"
-        add_sample(path, "deep", "real", sample(3), {"keras": "3"})
-        add_sample(path, "deep", "mini", sample(7), {"keras": "3"})
-        add_sample(path, "deep", "real", sample(1), {"keras": "4"})
+        add_sample(path, "deep", "real", sample(3), versions={"keras": "3"}, recipe="one")
+        add_sample(path, "deep", "mini", sample(7), versions={"keras": "3"}, recipe="one")
+        add_sample(path, "deep", "real", sample(1), versions={"keras": "4"}, recipe="two")
 
         assert (sample(1), sample(3)) == read_samples(path, "deep", "real")
         assert (sample(7),) == read_samples(path, "deep", "mini")
@@ -138,10 +139,10 @@ class TestFile:
         """One sample short of enough is the lab's problem; enough make the marks."""
         path = tmp_path / "calibration.json"
         for seed in range(FEWEST - 1):
-            add_sample(path, "deep", "real", sample(seed), {})
+            add_sample(path, "deep", "real", sample(seed), versions={}, recipe="")
         with pytest.raises(LabProblem, match=rf"deep has {FEWEST - 1} .* on 'real'; {FEWEST} are needed"):
             read_calibration(path, "deep", "real")
-        add_sample(path, "deep", "real", sample(FEWEST), {})
+        add_sample(path, "deep", "real", sample(FEWEST), versions={}, recipe="")
 
         assert FEWEST == len(read_calibration(path, "deep", "real").samples)
 
@@ -164,6 +165,7 @@ class TestCalibrating:
         """A lab without samples, and the seeds that were trained."""
         done = []
         bare = attrs.evolve(lab, folder=tmp_path)
+        shutil.copy(lab.master, tmp_path)
 
         def train(which, seed, data, folder, *, leave_out=()):
             done.append(seed)
@@ -218,6 +220,85 @@ class TestCalibrating:
         )
         assert math.isclose(history["val_loss"][best], found.validation_loss, abs_tol=1e-4)
         assert math.isclose(history["val_accuracy"][best], found.validation, abs_tol=3e-4)
+
+    def test_samples_of_an_older_solution_are_not_mixed_in(self, trainings):
+        """After a change of the recipe, a calibration goes on only anew, and without the older samples."""
+        lab, done = trainings
+        calibrate(lab, [1, 2], "miniature", say=lambda line: None)
+        lab.master.write_text(lab.master.read_text().replace("patience=6", "patience=7"))
+        with pytest.raises(LabProblem, match="the solution has changed since cifar10_dnn was sampled on"):
+            calibrate(lab, [3], "miniature", say=lambda line: None)
+        calibrate(lab, [3], "miniature", anew=True, say=lambda line: None)
+
+        assert [1, 2, 3] == done
+        assert [3] == [one.seed for one in read_samples(lab.calibration, lab.models[0], "cifar10-miniature")]
+
+    def test_marks_out_of_date_are_listed(self, trainings, lab):
+        """What a lab lacks is said per model and data set: samples, samples of this recipe, a kept model."""
+        bare, _ = trainings
+        name = lab.models[0]
+        calibrate(bare, range(FEWEST), "miniature", say=lambda line: None)
+        shutil.copytree(lab.trained("cifar10-miniature"), bare.trained("cifar10-miniature"))
+        missing = [
+            f"{name} on cifar10: 0 of {FEWEST} samples",
+            f"{name} on cifar10: no trained model is kept",
+        ]
+        before = calibrating.stale_marks(bare)
+        bare.master.write_text(bare.master.read_text().replace("patience=6", "patience=7"))
+
+        assert missing == before
+        assert calibrating.stale_marks(bare) == [
+            *missing,
+            f"{name} on cifar10-miniature: the solution has changed since it was sampled",
+        ]
+
+
+class TestRecipe:
+    """What the samples of a lab depend on."""
+
+    @pytest.fixture
+    def changed(self, lab, tmp_path):
+        """The recipe of the lab after a change of its master."""
+
+        def change(old, new):
+            text = lab.master.read_text(encoding="utf-8")
+            assert old in text
+            (tmp_path / lab.master.name).write_text(text.replace(old, new), encoding="utf-8")
+            return recipe_of(attrs.evolve(lab, folder=tmp_path))
+
+        return change
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ("Nadam(", "Adam("),
+            ("patience=6", "patience=7"),
+            ("range(20)", "range(19)"),
+            ("max_epochs = ", "max_epochs = 1 + "),
+        ],
+    )
+    def test_another_training_is_another_recipe(self, lab, changed, old, new):
+        """Optimiser, patience, layers, epochs: whatever the training depends on."""
+        assert recipe_of(lab) != changed(old, new)
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ('    """Return', '    """Give back'),
+            ("## Hand in", "## Submit"),
+            ("test_accuracy = model.evaluate", "accuracy_there = model.evaluate"),
+            ("dnnlab.plot_history(history)", "dnnlab.plot_history(history, title='Curves')"),
+        ],
+    )
+    def test_what_training_does_not_need_is_no_part_of_it(self, lab, changed, old, new):
+        """Prose, docstrings, plots and what follows the training may change without a calibration."""
+        assert recipe_of(lab) == changed(old, new)
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)
+def test_marks_are_up_to_date(lab):
+    """The committed samples are those of the committed solution, enough of them, on both data sets."""
+    assert [] == calibrating.stale_marks(lab)
 
 
 def committed():

@@ -239,6 +239,24 @@ class TestOtherCommands:
 
         assert (1, [(["deep"], True)]) == (run("build", "deep", "--check").exit_code, seen)
 
+    def test_calibrate(self, monkeypatch):
+        """`calibrate` hands on its lab and options; --check lists what is out of date, in all labs."""
+        seen = []
+        monkeypatch.setattr(
+            "autograder.calibrate.calibrate",
+            lambda lab, seeds, data, *, anew, say: seen.append((lab.name, list(seeds), data, anew)),
+        )
+        monkeypatch.setattr("autograder.calibrate.stale_marks", lambda lab: [f"{lab.name}: old"])
+        done = run("calibrate", "deep", "--seeds", 2, "--data", "miniature", "--anew")
+        all_labs, nothing = run("calibrate", "--check"), run("calibrate")
+
+        assert (0, [("deep", [1, 2], "miniature", True)]) == (done.exit_code, seen)
+        assert ("deep: old\npairs: old\n", 3) == (all_labs.stdout, all_labs.exit_code)
+        assert (2, "which lab is to be calibrated?") == (
+            nothing.exit_code,
+            nothing.stderr.split(": ", 1)[1][:30],
+        )
+
     def test_image(self, tmp_path, monkeypatch):
         """`image` hands on its options and prints the name of the image."""
         seen = []

@@ -150,6 +150,7 @@ class TestLabs:
         shutil.copytree(
             lab.trained(f"{lab.dataset}-miniature"), tmp_path / "trained" / f"{lab.dataset}-miniature"
         )
+        shutil.copy(lab.master, tmp_path)
         few = tuple(attrs.evolve(task, fresh=FEWEST) for task in lab.tasks if task.fresh)
         bare, asked, said = attrs.evolve(lab, folder=tmp_path, tasks=few), [], []
 
