@@ -666,10 +666,8 @@ points: 0
 
 
 def test_epochs_to_reach_gives_whole_numbers(env):
-    from types import SimpleNamespace
-
     losses = [1.9, 1.6, 1.7, 1.5]
-    short = SimpleNamespace(history={"loss": losses, "val_loss": losses}, epoch=[0, 1, 2, 3])
+    short = type("Short", (), {"history": {"loss": losses, "val_loss": losses}, "epoch": [0, 1, 2, 3]})()
     answer = env["epochs_to_reach"](short, 1.65)
     assert answer is None or hasattr(answer, "__index__"), f"an epoch is a whole number, not {answer!r}"
 
