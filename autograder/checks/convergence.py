@@ -291,18 +291,24 @@ def check_agreement(evidence: Evidence, name: str = "comparison") -> list[Findin
     findings = []
     for key, readings in (("faster_convergence", _readings_of_faster), ("better_model", _readings_of_better)):
         claim, given = _flag(claims, key, name), _answers_to_given(evidence, name, key)
-        if given and given[0] != given[1]:
+        follows = given is not None and given[0] != given[1]
+        if given and follows:
             refused = not given[0]
         else:
             refused = pair is not None and ran and claim not in set(readings(evidence, *pair))
         if refused:
-            message = (
-                f"`{key}` is {claim}, and the two histories say the opposite. Is it computed from them when "
-                "the notebook runs, and from the curves that the question names? And a loss is good when it "
-                "is low, an accuracy when it is high."
-            )
-            findings.append(Finding(message=message, where=name))
+            findings.append(Finding(message=_disagreement(key, claim, follows), where=name))
     return findings
+
+
+def _disagreement(key: str, claim: bool, follows: bool) -> str:
+    what = f"`{key}` is {claim}, and the two histories say the opposite."
+    if follows:
+        what = f"Computed from other histories, `{key}` says the opposite of what they do."
+    return (
+        f"{what} Does it follow from the two histories when the notebook runs, and from the curves that the "
+        "question names? And a loss is good when it is low, an accuracy when it is high."
+    )
 
 
 def _claims(evidence: Evidence, name: str) -> dict[Any, Any]:

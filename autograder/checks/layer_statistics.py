@@ -87,11 +87,14 @@ def check_any_depth(evidence: Evidence, model: str) -> list[Finding]:
     right = [check for check in checks if not check(own)]
     if right and not any(check(shorter) for check in right):
         return []
-    what = "is wrong for a network of fewer hidden layers" if right else "is right for no network"
-    message = (
-        f"What {FUNCTION} gives {what}. It should ask the model that it is given which layers there are: is "
-        "a number of layers, or a name that only your own layers have, written into it?"
-    )
+    if right:
+        message = (
+            f"What {FUNCTION} gives is wrong for a network of fewer hidden layers. It should ask the model "
+            "that it is given which layers there are: is a number of layers, or a name that only your own "
+            "layers have, written into it?"
+        )
+    else:
+        message = f"What {FUNCTION} gives is right for no network, whatever the number of its layers."
     return [Finding(message=message)]
 
 
