@@ -53,7 +53,7 @@ RIGHT = {
     "a generator": reach,
     "NumPy's integers": lambda h, t: np.argmax(listed(h) <= t) + 1 if (listed(h) <= t).any() else None,
     "a whole float": lambda h, t: None if reach(h, t) is None else float(reach(h, t)),
-    "the training loss": lambda h, t: reach(type(h)(), t) if not h.history["loss"] else reach(h, t),
+    "Keras's own numbers": lambda h, t: next((n + 1 for n in h.epoch if listed(h)[n] <= t), None),
 }
 WRONG = {
     "counts from 0": (
@@ -85,6 +85,11 @@ WRONG = {
         lambda h, t: None if reach(h, t) is None else reach(h, t) * 2 - 1,
         "first",
         "another epoch than the first",
+    ),
+    "the training loss": (
+        lambda h, t: next((n for n, loss in enumerate(h.history["loss"], 1) if loss <= t), None),
+        "first",
+        "looks at the training loss",
     ),
     "an index error": (
         lambda h, t: int(np.flatnonzero(listed(h) <= t)[0]) + 1,
@@ -152,7 +157,16 @@ def test_a_count_that_is_none(probes, room, name):
 
 @pytest.mark.parametrize(
     "found",
-    [None, [], 7, [3, None], [{"losses": [1.0, 2.0], "target": "x"}], [{"losses": [2.0], "target": 3.0}]],
+    [
+        None,
+        [],
+        7,
+        [3, None],
+        [{"losses": [1.0, 2.0], "training": [1.0, 2.0], "target": "x"}],
+        [{"losses": [2.0], "training": [2.0], "target": 3.0}],
+        [{"losses": [2.0], "target": 3.0}, {"losses": [2.0], "target": 1.0}],
+        [{"losses": [2.0], "training": "low", "target": 1.0}],
+    ],
 )
 @pytest.mark.parametrize("check", COUNTING.values())
 def test_damaged_answers(check, found):
@@ -247,6 +261,7 @@ def test_sound_conclusions(probes, room, source):
         ("ratio = np", "ratio = 1 / np", "direction"),
         ("epochs_to_reach(history, target_loss) <", "epochs_to_reach(history, target_loss) >", "agreement"),
         ('max(history.history["val_accuracy"]) >', 'max(history.history["val_accuracy"]) <', "agreement"),
+        ('"val_accuracy"', '"accuracy"', "agreement"),
         ('"slower_epochs": ratio > 1', '"slower_epochs": True', "consistency"),
     ],
 )

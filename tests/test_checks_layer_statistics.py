@@ -1,5 +1,7 @@
 """A function that measures the signal in each hidden layer is judged by the network's own weights."""
 
+import importlib.util
+
 import attrs
 import numpy as np
 import pytest
@@ -8,7 +10,9 @@ from networks_by_hand import dense_model
 from autograder.checks import layer_statistics
 from autograder.checks.structure import graph_of
 from autograder.evidence import ArrayView, Evidence, Unanswered
-from autograder.labs import Task
+from autograder.labs import Task, find_lab
+from autograder.room.collector import ProbeRoom
+from autograder.room.describe import Recorder
 
 MODEL = "net"
 ASKED, OTHER = (6, 5, 4, 3), (7, 5, 3)
@@ -44,13 +48,16 @@ def right(model, x):
 def judged():
     """The findings of the three checks about a function that answers for both networks."""
 
-    def check(answer, own=ASKED):
-        tries = {}
-        for name, widths in (("own_network", own), ("small_network", (3, 8, 4, 3))):
+    def check(answer, own=ASKED, shorter=True, depth=False):
+        tries = {"shorter_network": None}
+        networks = {"own_network": own, "small_network": (3, 8, 4, 3), "shorter_network": (6, 5, 3)}
+        for name, widths in list(networks.items())[: 3 if shorter else 2]:
             model = dense_model(4, widths, "selu")
             given = answer(model, images())
             found = array(given) if isinstance(given, np.ndarray) else given
+            state = {"layers": ["a", "b"], "weights": [1, 2]}
             tries[name] = {"network": model, "images": array(images()), "found": found}
+            tries[name] |= {"before": state, "after": dict(state)}
         probes = {**tries, "build": tries["own_network"]["network"]}
         evidence = Evidence(
             names={},
@@ -62,7 +69,9 @@ def judged():
             layer_statistics.check_rows,
             layer_statistics.check_means,
             layer_statistics.check_deviations,
-        )
+            layer_statistics.check_any_depth,
+            layer_statistics.check_untouched,
+        )[: 5 if depth else 3]
         return [" ".join(one.message for one in check(evidence, MODEL)) for check in checks]
 
     return check
@@ -72,6 +81,59 @@ def judged():
 def test_the_right_answer(judged, own):
     """Mean and standard deviation of all hidden outputs, for the asked network or another one."""
     assert ["", "", ""] == judged(right, own)
+
+
+@pytest.mark.parametrize("own", [ASKED, OTHER])
+@pytest.mark.parametrize("shorter", [True, False])
+def test_the_right_answer_for_any_depth(judged, own, shorter):
+    """It is right for a network of fewer layers too, and nothing is missing where there is none."""
+    assert [""] * 5 == judged(right, own, shorter=shorter, depth=True)
+
+
+TYPED = {
+    "too many rows": lambda rows, model: rows if len(model.weights) > 3 else [*rows, [0.1, 0.2]],
+    "other numbers": lambda rows, model: rows if len(model.weights) > 3 else rows + 1,
+    "nothing right": lambda rows, model: np.zeros((9, 9)),
+}
+
+
+@pytest.mark.parametrize("name", TYPED)
+def test_a_depth_that_is_typed_in(judged, name):
+    """What is right for the asked depth only is found, unless the own network is another one anyway."""
+
+    def answer(model, x):
+        return np.array(TYPED[name](right(model, x), model))
+
+    said = "is right for no network" if name == "nothing right" else "a network of fewer hidden layers"
+    assert said in judged(answer, depth=True)[3]
+    assert "" == judged(answer, shorter=False, depth=True)[3]
+    assert "" == judged(answer, OTHER, depth=True)[3]
+
+
+def test_a_mistake_does_not_count_for_the_depth_too(judged):
+    """What is wrong for the asked network, in the same way, is no question of the depth."""
+
+    def answer(model, x):
+        return right(model, x)[:, ::-1]
+
+    assert "" == judged(answer, depth=True)[3]
+
+
+@pytest.mark.parametrize("changed", ["layers", "weights"])
+def test_a_model_that_is_changed(changed):
+    """A function that leaves other layers or other weights is told so."""
+    network, state = dense_model(4, ASKED, "selu"), {"layers": ["a", "b"], "weights": [1, 2]}
+    record = {"network": network, "images": array(images()), "found": array(right(network, images()))}
+    evidence = Evidence(
+        names={},
+        probes={"small_network": record | {"before": state, "after": state | {changed: state[changed][:1]}}},
+        tasks={MODEL: Task(name=MODEL, builder="build")},
+    )
+    (finding,) = layer_statistics.check_untouched(evidence, MODEL)
+
+    assert f"the {changed} of the model are others" in finding.message
+    with pytest.raises(Unanswered, match="could not be told"):
+        layer_statistics.check_untouched(attrs.evolve(evidence, probes={"small_network": record}), MODEL)
 
 
 def test_rounded_and_unbiased(judged):
@@ -203,3 +265,96 @@ def test_weights_that_are_missing():
 
     with pytest.raises(Unanswered):
         layer_statistics.check_rows(evidence, MODEL)
+
+
+# ------------------------------------------------------------------------------------------- of fewer layers
+
+
+@pytest.fixture(scope="module")
+def probes():
+    """The probes of the lab, as a module."""
+    spec = importlib.util.spec_from_file_location("selu_probes", find_lab("selu").probes)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def in_a_row():
+    """A network as a list of layers, whose activations are layers too."""
+    import keras
+
+    hidden = [layer() for _ in range(7) for layer in (lambda: keras.layers.Dense(4), keras.layers.ELU)]
+    ends = [keras.layers.Dense(3), keras.layers.Softmax()]
+    return keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), *hidden, *ends])
+
+
+def chained(activate=None):
+    """A network of the functional kind."""
+    import keras
+
+    start = keras.Input((32, 32, 3))
+    x = keras.layers.Flatten()(start)
+    for _ in range(7):
+        x = keras.layers.Dense(4, activation="selu")(x)
+        x = activate(x) if activate else x
+    return keras.Model(start, keras.layers.Dense(3, activation="softmax")(x))
+
+
+def own_class():
+    """A network of a student's own class."""
+    import keras
+
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.hidden = [keras.layers.Dense(3) for _ in range(9)]
+
+    return Own()
+
+
+def unbuilt():
+    """A network that has not seen its first picture."""
+    import keras
+
+    return keras.Sequential([keras.layers.Flatten(), *(keras.layers.Dense(3) for _ in range(7))])
+
+
+def operations():
+    """A network with an operation between its layers that is no layer."""
+    import keras
+
+    return chained(keras.ops.negative)
+
+
+@pytest.mark.parametrize("build", [in_a_row, chained, unbuilt])
+def test_a_network_of_fewer_layers(probes, build):
+    """It is of the same kind and of the same layers in the same order, five of them hidden ones."""
+    network = build()
+    made = probes._shortened(network)
+    kinds = [[type(layer).__name__ for layer in one.layers] for one in (network, made)]
+
+    assert type(network) is type(made)
+    assert 6 == kinds[1].count("Dense")
+    assert (kinds[0][:3], kinds[0][-1]) == (kinds[1][:3], kinds[1][-1])
+    assert (4, 3) == tuple(made(np.zeros((4, 32, 32, 3), np.float32)).shape)
+
+
+@pytest.mark.parametrize("build", [operations, own_class, lambda: None, lambda: 1 / 0])
+def test_no_network_of_fewer_layers(probes, build):
+    """Where the layers are no plain chain there is none, and nothing is held against the student."""
+    room = ProbeRoom({"build_selu_dnn": build, "layer_statistics": len}, Recorder())
+
+    assert "none" == probes.shorter_network(room)["kind"]
+
+
+def test_the_state_of_a_network(probes):
+    """It tells layers that were taken off, and weights that were changed."""
+    network = in_a_row()
+    before = probes._state(network)
+    network.layers[1].bias.assign([1, 2, 3, 4])
+    changed = probes._state(network)
+    network.pop()
+
+    assert before["layers"] == changed["layers"] and before["weights"] != changed["weights"]
+    assert len(before["layers"]) - 1 == len(probes._state(network)["layers"])
+    assert probes._state(None) is None

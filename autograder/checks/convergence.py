@@ -42,9 +42,11 @@ ROUNDING = 0.05
 
 @attrs.frozen(kw_only=True)
 class _Case:
-    """One call of a student's function: the validation losses and the target it was given, its answer."""
+    """One call of a student's function: the losses and the target it was given, and its answer."""
 
     losses: tuple[float, ...]
+    """Of the validation set."""
+    training: tuple[float, ...]
     target: float
     answer: Any
     raised: str
@@ -72,14 +74,26 @@ def _cases(found: Any) -> list[_Case]:
     cases = []
     for record in found if isinstance(found, list) else []:
         given: dict[str, Any] = record if isinstance(record, dict) else {}
-        losses, target = given.get("losses"), given.get("target", "")
-        if isinstance(losses, list) and all(_is_number(value) for value in (*losses, target)):
+        losses, training, target = (
+            _numbers(given, "losses"),
+            _numbers(given, "training"),
+            given.get("target", ""),
+        )
+        if losses and training and _is_number(target):
             answer, raised = _plain(given.get("answer")), str(given.get("raised") or "")[:300]
-            cases.append(_Case(losses=tuple(losses), target=float(target), answer=answer, raised=raised))
+            cases.append(
+                _Case(losses=losses, training=training, target=float(target), answer=answer, raised=raised)
+            )
     reached = [case for case in cases if case.expected is not None]
     if not reached or len(reached) == len(cases):
         raise Unanswered("`epochs_to_reach` could not be tried out: what it was given did not come back.")
     return cases
+
+
+def _numbers(record: Mapping[str, Any], key: str) -> tuple[float, ...]:
+    """A list of numbers; nothing where it is none."""
+    values = record.get(key)
+    return tuple(values) if isinstance(values, list) and all(map(_is_number, values)) else ()
 
 
 def check_first_epoch(found: Any) -> list[Finding]:
@@ -94,6 +108,11 @@ def _what_it_counts(cases: list[_Case], wrong: list[_Case]) -> str:
     stopped = next((case for case in wrong if case.raised), None)
     if stopped:
         return f"`epochs_to_reach` stops with `{stopped.raised}` for a history that does reach the target."
+    if all(case.epoch == _first(case.training, case.target) for case in cases):
+        return (
+            "`epochs_to_reach` looks at the training loss; asked for is the validation loss. Only "
+            "the latter tells how soon a network copes with pictures that it was not trained on."
+        )
     for reading, what in _READINGS:
         if all(case.epoch == reading(case.losses, case.target) for case in cases):
             return what
@@ -180,7 +199,8 @@ def check_never_reached(found: Any) -> list[Finding]:
             what = f"gives something that is {describe(case.answer)}"
         message = (
             f"For a history that never reaches the target, `epochs_to_reach` {what}. Whoever calls it has to "
-            "be able to tell that there is no such epoch: look at the last sentence of the question."
+            "be able to tell that there is no such epoch: look at the last of the three points of the "
+            "question."
         )
         return [Finding(message=message)]
     return []
@@ -271,17 +291,24 @@ def check_agreement(evidence: Evidence, name: str = "comparison") -> list[Findin
     findings = []
     for key, readings in (("faster_convergence", _readings_of_faster), ("better_model", _readings_of_better)):
         claim, given = _flag(claims, key, name), _answers_to_given(evidence, name, key)
-        if given and given[0] != given[1]:
+        follows = given is not None and given[0] != given[1]
+        if given and follows:
             refused = not given[0]
         else:
             refused = pair is not None and ran and claim not in set(readings(evidence, *pair))
         if refused:
-            message = (
-                f"`{key}` is {claim}, and the two histories say the opposite. Is it computed from them when "
-                "the notebook runs? And a loss is good when it is low, an accuracy when it is high."
-            )
-            findings.append(Finding(message=message, where=name))
+            findings.append(Finding(message=_disagreement(key, claim, follows), where=name))
     return findings
+
+
+def _disagreement(key: str, claim: bool, follows: bool) -> str:
+    what = f"`{key}` is {claim}, and the two histories say the opposite."
+    if follows:
+        what = f"Computed from other histories, `{key}` says the opposite of what they do."
+    return (
+        f"{what} Does it follow from the two histories when the notebook runs, and from the curves that the "
+        "question names? And a loss is good when it is low, an accuracy when it is high."
+    )
 
 
 def _claims(evidence: Evidence, name: str) -> dict[Any, Any]:

@@ -2,7 +2,8 @@
 
 The truth is computed from the weights of the network that the function was tried on. That is the student's
 own network if it is the one asked for. Where it is another, which costs in the question about it, the
-function may be right for that one or for a small network of the plainest form.
+function may be right for that one or for a small network of the plainest form. A function that is right for
+the network asked for has to be as right for one of fewer layers that is made in the same way.
 """
 
 from __future__ import annotations
@@ -21,13 +22,17 @@ from autograder.networks.inference import WeightsDoNotFit, outputs_of
 from autograder.networks.records import UnsupportedModel
 from autograder.networks.stack import hidden_ends, same_architecture
 
-__all__ = ["check_deviations", "check_means", "check_rows"]
+__all__ = ["check_any_depth", "check_deviations", "check_means", "check_rows", "check_untouched"]
 
-OWN, SMALL = "own_network", "small_network"
-"""The probes that try the function out: each gives `network`, `images` and what was `found`."""
+OWN, SMALL, SHORTER = "own_network", "small_network", "shorter_network"
+"""The probes that try the function out.
+
+Each gives `network`, `images`, what was `found`, and the state of the network `before` and `after`.
+"""
 TOLERANCE = 6e-3
 """A student may round to two decimals."""
 FUNCTION = "`layer_statistics`"
+CALLED = {SHORTER: "`layer_statistics` for a network of fewer hidden layers"}
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -41,6 +46,8 @@ class _Try:
     """What each hidden layer gives out, (images, units)."""
     before: tuple[np.ndarray, ...]
     """The same ahead of the activation."""
+    states: tuple[Any, Any] = (None, None)
+    """The network's layers and weights before and after."""
 
     @property
     def means(self) -> np.ndarray:
@@ -66,6 +73,48 @@ def check_means(evidence: Evidence, model: str) -> list[Finding]:
 def check_deviations(evidence: Evidence, model: str) -> list[Finding]:
     """The second column is the standard deviation of each hidden layer's output, over all rows and units."""
     return _least([_deviations(one) for one in _tries(evidence, model)])
+
+
+def check_any_depth(evidence: Evidence, model: str) -> list[Finding]:
+    """What the function gives is as right for a network of fewer layers as for the one asked for.
+
+    Nothing is found where no such network could be made, or where the student's own is not the one asked for.
+    """
+    if not _is_asked_network(evidence, model) or evidence.probes.get(SHORTER, SHORTER) is None:
+        return []
+    own, shorter = _try(evidence, OWN), _try(evidence, SHORTER)
+    checks = (_rows, _means, _deviations)
+    right = [check for check in checks if not check(own)]
+    if right and not any(check(shorter) for check in right):
+        return []
+    if right:
+        message = (
+            f"What {FUNCTION} gives is wrong for a network of fewer hidden layers. It should ask the model "
+            "that it is given which layers there are: is a number of layers, or a name that only your own "
+            "layers have, written into it?"
+        )
+    else:
+        message = f"What {FUNCTION} gives is right for no network, whatever the number of its layers."
+    return [Finding(message=message)]
+
+
+def check_untouched(evidence: Evidence, model: str) -> list[Finding]:
+    """The function leaves the layers and the weights of the model as they were."""
+    return _least([_untouched(one) for one in _tries(evidence, model)])
+
+
+def _untouched(one: _Try) -> list[Finding]:
+    before, after = one.states
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        raise Unanswered(f"It could not be told whether {FUNCTION} changes the model.")
+    changed = [key for key in ("layers", "weights") if before.get(key) != after.get(key)]
+    if not changed:
+        return []
+    message = (
+        f"After a call of {FUNCTION}, the {changed[0]} of the model are others than before. Whoever measures "
+        "a network should not change it: the next one who uses it gets another network."
+    )
+    return [Finding(message=message)]
 
 
 def _least(findings: list[list[Finding]]) -> list[Finding]:
@@ -108,7 +157,8 @@ def _try(evidence: Evidence, name: str) -> _Try:
         raise Unanswered("The network that `layer_statistics` was tried on cannot be computed.") from problem
     exact = tuple(values.reshape(len(values), -1).astype(np.float64) for values in outputs)
     half = len(ends)
-    one = _Try(found=found, rows=None, outputs=exact[:half], before=exact[half:])
+    states = record.get("before"), record.get("after")
+    one = _Try(found=found, rows=None, outputs=exact[:half], before=exact[half:], states=states)
     return attrs.evolve(one, rows=_aligned(_numbers(found), one))
 
 
@@ -117,7 +167,7 @@ def _probed(evidence: Evidence, name: str) -> dict[str, Any]:
         record = evidence.probe(name)
     except Unanswered as problem:
         # The probe's own name says nothing to a student.
-        raise Unanswered(str(problem).replace(f"`{name}`", FUNCTION)) from problem
+        raise Unanswered(str(problem).replace(f"`{name}`", CALLED.get(name, FUNCTION))) from problem
     if not isinstance(record, dict):
         raise Unanswered(f"{FUNCTION} could not be tried out.")
     return record

@@ -385,8 +385,8 @@ def test_output_not_normalised(env):
 
 # %% [markdown]
 """
-*To think about, not graded:* print `build_bn_dnn().count_params()`. How many of the parameters belong
-to the first normalisation and the first dense layer, and which of those does training not touch?
+*To think about, not graded:* print `build_bn_dnn().count_params()`. More than half of the parameters belong
+to the first normalisation and the first dense layer: which of those does no gradient change?
 """
 
 # %% [raw]
@@ -417,17 +417,21 @@ deviation are rough guesses, and the noise in them hurts; with thousands there i
 and a little noise is welcome, as it keeps the network from learning pictures by heart. 64 to 256 is
 a good range; 128 is quicker than the usual 32.
 
-**Which rate?** Where nothing can explode, steps may be larger: rates that ruin the plain network, 0.01 to
-0.1 for SGD with momentum or 1e-3 for Nadam, are fine here. With a large rate the network gets into the
-right region quickly and then rattles about in it. What brings it to rest is a rate that **falls** while
-it trains. A schedule does that: for instance
+**Which rate?** Where every layer puts the signal back into shape, steps may be large: 0.01 to 0.1 for
+SGD with momentum, or 1e-3 for Nadam, are fine here. With a large rate the network gets into the right
+region quickly and then rattles about in it. What brings it to rest is a rate that **falls** while it
+trains. A schedule does that: for instance
 `keras.optimizers.schedules.PolynomialDecay(start, steps, end)` goes down a straight line from `start`
 to `end` within so many steps, and is given to the optimiser in place of the rate. An epoch has
 `fit_size / batch size` steps. Or let `ReduceLROnPlateau` lower it when nothing gets better any more.
 
-**Why does the validation loss jump about in the first epochs?** In training the network sees each
-batch's own mean and deviation, in validation the running ones. While everything still moves quickly,
-these lag behind.
+**Which patience?** While the rate is still large, the validation loss may find no new low for several
+epochs. That is no sign that nothing more is to come: the gain comes when the rate gets small. Choose
+a patience that lets it, or early stopping ends the training before the best of it.
+
+**If the validation loss of the first epochs is far above the training loss, or jumps about:** in training
+the network sees each batch's own mean and deviation, in validation the running ones. While everything
+still moves quickly, these lag behind.
 
 *Time:* one and a half to three minutes on a laptop.
 """
@@ -446,7 +450,7 @@ if RETRAIN or not dnnlab.is_saved("cifar10_bn"):
     # BEGIN SOLUTION
     dnnlab.set_seed(SEED)
     model = build_bn_dnn()
-    # Down from a rate that would ruin the plain network, within fifteen epochs; then on at a small one.
+    # Down from a large rate to a small one within fifteen epochs; then on at the small one.
     steps = 15 * -(-fit_size // 128)
     falling = keras.optimizers.schedules.PolynomialDecay(0.05, steps, 0.002)
     model.compile(
@@ -560,7 +564,7 @@ points: {validation: 4, test: 2}
 hints:
 - Look at the rate and the number of epochs.
 - Look at the rate, and at how it falls.
-- Look at the rate, and at how it falls.
+- Did early stopping wait until the rate was small?
 - A rate that falls to almost nothing may do it.
 """
 
@@ -579,9 +583,10 @@ curves = dnnlab.plot_history(history, "with batch normalisation")
 
 # %% [markdown]
 """
-*To think about, not graded:* at the best epoch, how far apart are the two losses? Part of that gap is
-learning by heart. Part of it is not a gap at all: the training loss is the mean over an epoch in which
-the network was still getting better.
+**What to look at.** The gap between the two losses at the best epoch, and whether it grows from there on.
+
+*To think about, not graded:* not all of that gap is learning by heart. What have the moments to do with it
+at which Keras takes the one loss and the other?
 
 Now, once, the test set. `evaluate` changes nothing in the model.
 """
@@ -661,10 +666,8 @@ points: 0
 
 
 def test_epochs_to_reach_gives_whole_numbers(env):
-    from types import SimpleNamespace
-
     losses = [1.9, 1.6, 1.7, 1.5]
-    short = SimpleNamespace(history={"loss": losses, "val_loss": losses}, epoch=[0, 1, 2, 3])
+    short = type("Short", (), {"history": {"loss": losses, "val_loss": losses}, "epoch": [0, 1, 2, 3]})()
     answer = env["epochs_to_reach"](short, 1.65)
     assert answer is None or hasattr(answer, "__index__"), f"an epoch is a whole number, not {answer!r}"
 
@@ -736,7 +739,9 @@ name: q4
 
 For a comparison there has to be something to compare with. The next cell trains the same network without
 any normalisation, `build_dnn()`, for a dozen epochs on the same images, with the optimiser that suits it,
-and keeps `history_plain`. It is no more than a yardstick: you do not hand it in.
+and keeps `history_plain`. It is no more than a yardstick: you do not hand it in. And it is stopped before
+its best: in twice as many epochs it would get a point or two further. Keep that in mind when you judge
+`better_model`.
 
 *Time:* about a minute on a laptop.
 """
@@ -793,13 +798,18 @@ legend = axis.legend()
 
 # %% [markdown]
 """
+**What to look at.** The epoch in which each curve first gets down to the dotted line, and where the other
+one is at that moment.
+
+*To think about, not graded:* is there a height of the line at which the plain network would be the first?
+
 Now define `comparison`, a dictionary with four entries, all **computed from the two histories**:
 
 - `"faster_convergence"`: `True` if the network with batch normalisation takes fewer epochs than the
   plain one to get down to the validation loss `target_loss`, else `False`,
 - `"better_model"`: `True` if its best validation accuracy is higher, else `False`,
-- `"epoch_time_ratio"`: how many times as long as an epoch of the plain network one of its own takes; 2.0
-  would mean twice as long,
+- `"epoch_time_ratio"`: the duration of an epoch with batch normalisation divided by that of an epoch of
+  the plain network; 2.0 would mean that it takes twice as long,
 - `"slower_epochs"`: `True` if its epochs take longer, else `False`.
 
 Have Python find the answers; do not type them in. The grader runs your notebook with trainings of two

@@ -4,11 +4,14 @@ A probe is a function of the `room`, which gives the student's names (`room.defi
 found into evidence (`room.model`, `room.value`).
 """
 
+import zlib
+
 import keras
 import numpy as np
 
 _SHAPE = (32, 32, 3)
 _ROWS = 64
+_FEWER = 5
 _tried = {}
 """What `layer_statistics` gave for the student's own network: tried once, told by two probes."""
 
@@ -39,6 +42,38 @@ def small_network(room):
     return room.value(_try_out(room, network))
 
 
+def shorter_network(room):
+    """What it gives for a network made like the student's own with fewer hidden layers, or None.
+
+    None where no such network can be made: its layers are then no plain chain of known kinds.
+    """
+    try:
+        network = _shortened(room.defined("build_selu_dnn")())
+    except Exception:
+        return room.value(None)
+    return room.value(None if network is None else _try_out(room, network))
+
+
+def _shortened(network):
+    """The same kind of network, of the same layers, with some of the hidden ones left out; or None."""
+    layers = [one for one in network.layers if not isinstance(one, keras.layers.InputLayer)]
+    places = [at for at, one in enumerate(layers) if type(one) is keras.layers.Dense]
+    sequential = type(network) is keras.Sequential
+    chain = sequential or len(network.operations) == len(network.layers)
+    if len(places) <= _FEWER + 1 or not chain:
+        return None
+    kept = [
+        type(one).from_config(one.get_config()) for one in layers[: places[_FEWER]] + layers[places[-1] :]
+    ]
+    start = keras.Input((getattr(network, "input_shape", None) or (None, *_SHAPE))[1:])
+    if sequential:
+        return keras.Sequential([start, *kept])
+    values = start
+    for one in kept:
+        values = one(values)
+    return keras.Model(start, values)
+
+
 def _of_own_network(room):
     if not _tried:
         network = room.defined("build_selu_dnn")()
@@ -52,8 +87,17 @@ def _try_out(room, network):
     # Neither centred nor of unit spread, so that a mean, a deviation and a variance cannot be mixed up.
     shape = (getattr(network, "input_shape", None) or (None, *_SHAPE))[1:]
     images = np.random.default_rng(1).normal(0.3, 1.5, (_ROWS, *shape)).astype(np.float32)
-    found = room.defined("layer_statistics")(network, images)
-    return {"network": network, "images": images, "found": _plain(found)}
+    before = _state(network)
+    found = _plain(room.defined("layer_statistics")(network, images))
+    return {"network": network, "images": images, "found": found, "before": before, "after": _state(network)}
+
+
+def _state(network):
+    """The names of a network's layers, and a number for each array of weights; None of what is no network."""
+    if not isinstance(network, keras.Model):
+        return None
+    weights = [zlib.crc32(np.ascontiguousarray(array).tobytes()) for array in network.get_weights()]
+    return {"layers": [layer.name for layer in network.layers], "weights": weights}
 
 
 def _plain(found):
