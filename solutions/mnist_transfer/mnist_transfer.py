@@ -1480,10 +1480,11 @@ name: q8
 Frozen layers give the same output for the same image, in every epoch. So why compute it in every
 epoch? Write `cache_hidden_outputs(base, X)`: the outputs of the **last hidden layer** of `base` for
 all images of `X`, as an array with one row of 100 numbers for each image. A new softmax layer can
-then be trained on these rows alone.
+then be trained on these rows alone. `base` itself must stay as it is: `base.pop()` would take its
+output layer away for good.
 
-Measure what that saves. Train a transfer model for a number of epochs and note the time, then train
-a single softmax layer on the cached outputs for as many epochs, and define
+Measure what that saves. Train a transfer model for `timed_epochs` epochs and note the time, then
+train a single softmax layer on the cached outputs for as many epochs, and define
 
 - `speedup`: the time without the cache, divided by the time with it.
 
@@ -1565,7 +1566,7 @@ def test_speedup_is_a_number(env):
 # %%
 """ # BEGIN TEST CONFIG
 hidden: true
-points: 4
+points: 3
 success_message: The cache holds what the last hidden layer gives.
 failure_message: The cache should hold what the last hidden layer of the base gives, a row for each image.
 """  # END TEST CONFIG
@@ -1575,6 +1576,22 @@ def test_cached_outputs(env):
     from autograder.checks import evidence_of, require, reuse
 
     require(reuse.check_cached(evidence_of(env, "mnist_transfer"), "cache_hidden_outputs"))
+
+
+# %%
+""" # BEGIN TEST CONFIG
+hidden: true
+points: 1
+success_message: Caching leaves the base as it was.
+failure_message: The base should be the same after caching as before, in its layers, weights and flags.
+"""  # END TEST CONFIG
+
+
+def test_cache_base_unchanged(env):
+    from autograder.checks import evidence_of, require, reuse
+
+    evidence = evidence_of(env, "mnist_transfer")
+    require(reuse.check_cache_base_unchanged(evidence, "cache_hidden_outputs"))
 
 
 # %%
@@ -1881,8 +1898,8 @@ def test_recompiled(env):
 """ # BEGIN TEST CONFIG
 hidden: true
 points: 2
-success_message: The saved network is one that was built from the base.
-failure_message: The saved network should be the transfer model, with its four or five hidden layers.
+success_message: The saved network is a transfer, trained on from the saved base.
+failure_message: The saved network should be the transfer model, with four or five hidden layers of the base.
 """  # END TEST CONFIG
 
 
@@ -1890,7 +1907,7 @@ def test_saved_network(env):
     from autograder.checks import evidence_of, require, reuse
 
     evidence = evidence_of(env, "mnist_transfer")
-    asked = dict(hidden=(4, 5), units=100, activation="elu", classes=5)
+    asked = dict(base="mnist_0_4", hidden=(4, 5), units=100, activation="elu", classes=5)
     require(reuse.check_saved_network(evidence, "mnist_5_9", **asked))
 
 

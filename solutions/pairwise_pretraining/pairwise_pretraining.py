@@ -1011,7 +1011,7 @@ hints:
 hidden: true
 points: 2
 success_message: The two accuracies are accuracies.
-failure_message: The two accuracies should be shares from 0 to 1, as evaluate gives them.
+failure_message: The two accuracies should be shares from 0 to 1, as evaluate gives them in this notebook.
 """  # END TEST CONFIG
 
 
