@@ -766,7 +766,7 @@ failure_message: Each candidate needs its params, and the mean and std of its ac
 def test_entries(env):
     from autograder.checks import cross_validation, evidence_of, require
 
-    require(cross_validation.check_entries(evidence_of(env, "mnist_transfer"), "cv_results", at_least=2))
+    require(cross_validation.check_entries(evidence_of(env, "mnist_transfer"), "cv_results", at_least=3))
 
 
 # %%
@@ -845,10 +845,12 @@ trained the base (same optimiser and rate, same early stopping), then define
 
 - `comparison_bn`: a dictionary that compares the two from their histories. A good set of keys:
   `best_val_loss_plain`, `best_val_loss_bn`, `best_val_accuracy_plain`, `best_val_accuracy_bn`,
-  `epochs_plain`, `epochs_bn` (how many epochs to the lowest validation loss).
+  `epochs_plain`, `epochs_bn` (how many epochs to the lowest validation loss). Take each figure from
+  the histories as it stands there, or as the difference of two, and let its key say what it is
+  (`loss`, `accuracy` or `gap`). Further entries are welcome.
 
 Batch normalisation recentres and rescales what each layer receives, batch by batch, and so lets
-gradients through where layers would drift apart. Twenty layers cannot do without. Five layers with
+gradients through where layers would drift apart. Twenty layers gain a lot from it. Five layers with
 He and ELU hardly need it, so look at what it changes: the number of epochs, the best loss, or
 nothing that matters?
 
@@ -944,7 +946,7 @@ def test_comparison_bn_is_a_dictionary(env):
 hidden: true
 points: 2
 success_message: The hidden layers are those of question 2.
-failure_message: It should have the hidden layers of question 2, as many and as wide, each with one ELU.
+failure_message: It should have the hidden layers of question 2, with one ELU each and He initialisation.
 """  # END TEST CONFIG
 
 
@@ -955,6 +957,7 @@ def test_bn_hidden_layers(env):
     kinds = ("batch_normalization", "dropout")
     require(structure.check_hidden_layers(net, count=5, units=100, between=kinds))
     require(structure.check_activations(net, "elu"))
+    require(structure.check_initialisers(net, "he"))
 
 
 # %%
@@ -994,7 +997,7 @@ def test_bn_output(env):
 hidden: true
 points: 2
 success_message: The comparison comes from trainings in this notebook.
-failure_message: comparison_bn should hold figures from the histories of both trainings.
+failure_message: comparison_bn should hold figures from the histories, under keys that say what they are.
 """  # END TEST CONFIG
 
 
@@ -1030,7 +1033,9 @@ define
 
 - `comparison_dropout`: a dictionary that compares it with the base. A good set of keys:
   `gap_plain`, `gap_dropout` (training accuracy minus validation accuracy at the best epoch) and
-  `best_val_accuracy_plain`, `best_val_accuracy_dropout`.
+  `best_val_accuracy_plain`, `best_val_accuracy_dropout`. Take each figure from the histories as it
+  stands there, or as the difference of two, and let its key say what it is (`loss`, `accuracy` or
+  `gap`). The two gaps have to be among them. Further entries are welcome.
 
 Dropout makes learning by heart harder, so the gap between training and validation should shrink, or
 even turn negative: the training accuracy is measured with units switched off, the validation
@@ -1128,7 +1133,7 @@ def test_comparison_dropout_is_a_dictionary(env):
 hidden: true
 points: 2
 success_message: The hidden layers are those of question 2.
-failure_message: It should have the hidden layers of question 2, as many and as wide, each with one ELU.
+failure_message: It should have the hidden layers of question 2, with one ELU each and He initialisation.
 """  # END TEST CONFIG
 
 
@@ -1139,14 +1144,15 @@ def test_dropout_hidden_layers(env):
     kinds = ("dropout", "batch_normalization")
     require(structure.check_hidden_layers(net, count=5, units=100, between=kinds))
     require(structure.check_activations(net, "elu"))
+    require(structure.check_initialisers(net, "he"))
 
 
 # %%
 """ # BEGIN TEST CONFIG
 hidden: true
 points: 3
-success_message: There is dropout between the hidden layers.
-failure_message: Put dropout behind hidden layers, at a rate between 0 and 1, and none behind the output.
+success_message: There is dropout behind every hidden layer.
+failure_message: Put dropout behind every hidden layer, at a rate of 10 % to 50 %, and none behind the output.
 """  # END TEST CONFIG
 
 
@@ -1154,7 +1160,7 @@ def test_dropout(env):
     from autograder.checks import evidence_of, inserted, require
 
     net = evidence_of(env, "mnist_transfer").probe_model("build_dropout_dnn_04")
-    require(inserted.check_dropout(net))
+    require(inserted.check_dropout(net, lowest=0.1, highest=0.5))
 
 
 # %%
@@ -1178,16 +1184,15 @@ def test_dropout_output(env):
 hidden: true
 points: 2
 success_message: The comparison comes from trainings in this notebook.
-failure_message: comparison_dropout should hold figures from the histories of both trainings.
+failure_message: comparison_dropout should hold the two gaps, as the histories give them.
 """  # END TEST CONFIG
 
 
 def test_dropout_comparison(env):
     from autograder.checks import evidence_of, measured, require
 
-    require(
-        measured.check_comparison(evidence_of(env, "mnist_transfer"), "comparison_dropout", question="q6")
-    )
+    evidence = evidence_of(env, "mnist_transfer")
+    require(measured.check_comparison(evidence, "comparison_dropout", question="q6", gaps=True))
 
 
 # %% [raw]
