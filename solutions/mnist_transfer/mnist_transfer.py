@@ -461,9 +461,10 @@ Train a network from `build_dnn_04()` on the digits 0 to 4, inside the `if` belo
 - **stop early** on the validation loss with some patience, and keep the **best** epoch: either let
   early stopping restore it, or save it with a `ModelCheckpoint` and load it when training is over.
 
-The aim is at least **99 %** on the test set. Adam's usual rate gets there in a few epochs, then the
-validation loss begins to jump: each step is now too long for what is left to correct. Two cures:
-more patience, or a rate that falls when progress stops (`keras.callbacks.ReduceLROnPlateau`).
+The aim is at least **99 %** on the test set. Adam's usual rate gets close in a few epochs, then the
+validation loss begins to jump: each step is now too long for what is left to correct. What helps is
+a rate that falls when progress stops (`keras.callbacks.ReduceLROnPlateau`). Leave early stopping
+more patience than that, or training ends before the smaller rate has had its turn.
 
 Why is the *binary* cross-entropy wrong here? It treats each output as a question of its own, to be
 answered with yes or no. Behind a softmax exactly one class is right, and the label is its number.
@@ -636,8 +637,11 @@ curves = dnnlab.plot_history(history_04)
 
 # %% [markdown]
 """
-*To think about, not graded:* the validation loss may rise while the validation accuracy stays. What
-kind of mistake makes a loss large without making it more frequent?
+*To look at:* follow both losses past the marked epoch, the best one. The training loss goes on towards
+zero; does the validation loss stay where it was, or does it rise?
+
+*To think about, not graded:* it may rise while the validation accuracy stays. How can mistakes cost
+more without becoming more frequent?
 """
 
 # %% [raw]
@@ -758,8 +762,8 @@ def test_best_params_is_defined(env):
 """ # BEGIN TEST CONFIG
 hidden: true
 points: 2
-success_message: Each candidate has its settings, mean and standard deviation.
-failure_message: Each candidate needs its params, and the mean and std of its accuracy over the folds.
+success_message: There are enough candidates, each with its settings, mean and standard deviation.
+failure_message: Try three settings or more, each with its params and the mean and std of its accuracy.
 """  # END TEST CONFIG
 
 
@@ -1238,8 +1242,10 @@ Then write `build_transfer_model(base)`. It returns a new model that
 `keras.models.clone_model(base)` copies the architecture and draws *new* weights; the learned ones
 come over with `set_weights(base.get_weights())`.
 
-Train the result, `transfer_59`, on your 500 images, and as a rival `scratch_59`, a network from
-`build_dnn_04()` that starts from scratch on the same images.
+Train the result, `transfer_59`, on your 500 images for at most `small_epochs` epochs, with early
+stopping on `X_valid_59, y_valid_59`; and as a rival, in the same way, `scratch_59`, a network from
+`build_dnn_04()` that starts from scratch. Compile both with accuracy as a metric: they are evaluated
+at the end.
 
 *Time:* twenty seconds. *To think about:* who wins, and can you say why?
 """
@@ -1789,13 +1795,20 @@ something. Write `unfreeze_top_two(model)`: it makes the **two top hidden layers
 question 9 trainable (those next to the output, which is not a hidden layer), leaves the others
 frozen, **compiles** the model again and returns it. Set the flags of the layers, one by one: the
 flag of the whole model may be `True` already, and setting it again reaches no layer. And without
-compiling again, a model that has been trained goes on training just what it trained before, and
-says nothing.
+compiling again, a model that has been trained goes on training just what it trained before: newer
+versions of Keras warn of it in a line that is easily missed, older ones say nothing.
 
-Train on. Then, inside the `if`, take the **last step**, which is the one that brings transfer up:
-make *all* layers trainable, compile with about a **third of the rate**, train once more, and save the
-result as `mnist_5_9`. The small rate matters: the layers below hold something worth keeping, and
-500 images would soon wash it out. Early stopping as before.
+The rest stands inside the `if`, each time with early stopping on `X_valid_59, y_valid_59`:
+
+1. Train what `unfreeze_top_two(transfer_4_59)` gives; call it `model_59`.
+2. Then take the **last step**, which is the one that brings transfer up: make *all* layers of
+   `model_59` trainable, compile it with about a **third of the rate** that you have just used, and
+   with accuracy as a metric, and train it once more. Keep what this last `fit` returns as
+   **`history_59`**. The small rate matters: the layers below hold something worth keeping, and
+   500 images would soon wash it out.
+
+The line below your code saves `model_59` and `history_59` as `mnist_5_9`. It has to come from the
+same run as the base that you hand in: after training the base anew, train this one anew too.
 
 What to expect of the real digits: five frozen layers end up five points below the network from
 scratch, four frozen ones a little better, two unfrozen ones a point or two below it still. With
@@ -1830,7 +1843,7 @@ def unfreeze_top_two(model):
 
 # %%
 if RETRAIN or not dnnlab.is_saved("mnist_5_9"):
-    # Train with the two top layers unfrozen, then with all of them; keep the last history as history_59.
+    # Train model_59, first with two layers unfrozen, then with all; keep the last history as history_59.
     # BEGIN SOLUTION
     model_59 = unfreeze_top_two(transfer_4_59)
     train_on_small(model_59)
@@ -1945,6 +1958,13 @@ curves = dnnlab.plot_history(history_59)
 
 # %% [markdown]
 """
+*To look at:* these are the epochs of the last step alone, so the curves do not begin where an untrained
+network begins. How far do the two losses part, and how soon? The validation set has 150 images: a
+single one of them moves its accuracy by more than half a point.
+
+*To think about, not graded:* what would this plot look like if the last step had been taken at ten times
+the rate?
+
 ## Who won?
 
 The rivals once more, on the test images of 5 to 9. Both learned from the same 500 images.
@@ -1958,8 +1978,10 @@ print(f"transfer: {transfer_accuracy:.1%} right, loss {transfer_loss:.3f}")
 
 # %% [markdown]
 """
-*To think about, not graded:* run the transfer questions again with other values of `SEED`. By how much do
-the results of one method differ among themselves, and is the lead of the winner larger than that?
+*To think about, not graded:* is the lead of the winner larger than what luck makes of it? Work in a
+copy of the whole folder, so that nothing happens to the files that you hand in. Set `RETRAIN = True`
+there and run all cells with other values of `SEED`. By how much do the results of one method differ
+among themselves?
 """
 
 # %%
