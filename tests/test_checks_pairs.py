@@ -9,6 +9,7 @@ import pytest
 
 from autograder.checks import pairs
 from autograder.evidence import ArrayView, Evidence, Unanswered
+from autograder.evidence.folder import Evaluation
 from autograder.evidence.values import model_view
 from autograder.networks.branches import chains_that_meet
 
@@ -364,3 +365,28 @@ def test_accuracies_are_shares(value, count):
     evidence = Evidence(names={"accuracy": value}, probes={})
 
     assert count == len(pairs.check_accuracies(evidence, ("accuracy",)))
+
+
+@pytest.mark.parametrize(
+    ("models", "values", "count"),
+    [
+        (3, (0.91, 0.42), 0),
+        (3, (0.912, 0.424), 0),
+        (3, (0.91, 0.9234), 0),
+        (3, (0.91, 0.75), 1),
+        (3, (0.75, 0.7), 1),
+        (2, (0.91, 0.75), 0),
+        (2, (0.75, 0.7), 1),
+        (1, (0.75, 0.7), 0),
+        (0, (0.75, 0.7), 0),
+    ],
+)
+def test_accuracies_are_of_evaluations(models, values, count):
+    """An accuracy is one of those that were evaluated, as far as its network was evaluated at all."""
+    shares = (0.89, 0.91, 0.42)[:models]
+    tried = tuple(
+        Evaluation(model=at, learning_rate=None, results=(0.3, share)) for at, share in enumerate(shares)
+    )
+    evidence = Evidence(names=dict(zip("ab", values, strict=True)), probes={}, evaluations=tried)
+
+    assert count == len(pairs.check_accuracies(evidence, ("a", "b")))

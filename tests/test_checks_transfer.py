@@ -6,13 +6,17 @@ import re
 import attrs
 import numpy as np
 import pytest
+from networks_by_hand import dense_model, layer
 
-from autograder.checks import cross_validation, diagnosis, fits, measured, reuse, small_set
+from autograder.checks import cross_validation, diagnosis, fits, inserted, measured, reuse, small_set
+from autograder.checks.likeness import likeness
 from autograder.data import MINIATURE, load, prepare
 from autograder.evidence import ArrayView, Evidence, ModelView, Unanswered
 from autograder.evidence.folder import Evaluation, Fed, Fit
 from autograder.evidence.values import Compilation, HistoryView
 from autograder.labs import Task
+from autograder.networks.graph import parse
+from autograder.networks.inference import forward
 
 TASK = Task(name="small", images="X_{}_59", labels="y_{}_59", classes=(5, 6, 7, 8, 9))
 NAMES = {"images": "X", "labels": "y"}
@@ -284,7 +288,9 @@ class TestMeasured:
         [
             {"val_loss": {"plain": 1.4, "bn": 1.4}},
             {"gap_plain": -0.05, "gap_dropout": 0.05},
-            {"faster": True, "epochs": 3},
+            {"loss": 1.5, "val_loss": 1.4, "faster": True, "epochs": 3},
+            {"loss": 1.5, "val_loss": 1.4, "loss_ratio": 7.7, "times_faster": 0.51, "loss_in_bits": 2.2},
+            {"gap_accuracy": -0.05, "val": {"plain": 0.35}},
             {"test_accuracy": [0.37, 0.37]},
             {"plain": HistoryView(history={"val_loss": [1.4, 1.4]})},
             {"accuracies": array(np.array([35.0, 30.5]))},
@@ -302,11 +308,31 @@ class TestMeasured:
             {"gap": 0.567, "gap_2": 0.888},
             {"loss": math.nan, "acc": math.nan},
             {"accuracy": 0.9912, "accuracy_bn": 0.9934},
+            {"accuracy": 0.35, "accuracy_bn": 0.9934},
+            {"plain": 0.9912, "bn": 0.9934},
+            {"faster": True, "epochs": 3},
+            {"evaluation": 1.4, "interval": 1.4},
+            {"val_loss_ratio": 1.4, "val_loss_speedup": 1.4},
         ],
     )
     def test_figures_from_nowhere(self, value):
         """Too few figures, or none that a run gave."""
         assert measured.check_comparison(self.compared(value), "c", question="q5")
+
+    @pytest.mark.parametrize(
+        ("value", "count"),
+        [
+            ({"gap_plain": -0.05, "gap_dropout": -0.05}, 0),
+            ({"gap": {"plain": -0.05, "dropout": 0.05}, "accuracy": 0.99}, 0),
+            ({"accuracy_plain": 0.35, "accuracy_dropout": 0.35}, 1),
+            ({"gap_plain": -0.05, "gap_dropout": 0.7, "accuracy": 0.35}, 1),
+        ],
+    )
+    def test_gaps(self, value, count):
+        """Where gaps are asked for, two of them have to come from the runs."""
+        found = measured.check_comparison(self.compared(value), "c", question="q6", gaps=True)
+
+        assert count == len(found)
 
     @pytest.mark.parametrize("value", [0, -1.0, math.inf, math.nan])
     def test_no_speedup(self, value):
@@ -317,6 +343,97 @@ class TestMeasured:
     def test_a_speedup(self, value):
         """Whole numbers and arrays of one number will do."""
         assert [] == measured.check_positive(self.compared(value), "c")
+
+
+def with_layers(kinds):
+    """A network of three hidden layers of eight units; kinds: what stands ahead of each dense layer."""
+    model = dense_model((4, 4), [8, 8, 8, 5], "elu")
+    layers, weights = list(model.config["config"]["layers"]), dict(model.weights)
+    starts = [at for at, entry in enumerate(layers) if entry["class_name"] == "Dense"] + [len(layers)]
+    for place, at in reversed(list(enumerate(starts))):
+        for number, (kind, settings) in enumerate(kinds.get(place, ())):
+            name = f"new_{place}_{number}"
+            layers.insert(at, layer(kind, name, **settings))
+            if kind == "BatchNormalization":
+                width = 16 if place == 0 else 8
+                weights[name] = [np.full(width, value, np.float32) for value in (1, 0, 0, 1)]
+    config = model.config | {"config": model.config["config"] | {"layers": layers}}
+    given = np.random.default_rng(0).random((8, 4, 4), dtype=np.float32)
+    return attrs.evolve(model, config=config, weights=weights, outputs=forward(parse(config), weights, given))
+
+
+NORMALISED = ("BatchNormalization", {"axis": -1, "epsilon": 1e-3, "center": True, "scale": True})
+
+
+def dropout(rate):
+    """A dropout layer of that rate, for `with_layers`."""
+    return ("Dropout", {"rate": rate})
+
+
+class TestInserted:
+    """Layers put between the hidden ones, ahead of the first or behind the last."""
+
+    @pytest.mark.parametrize(
+        ("places", "count"),
+        [
+            ({1: 1, 2: 1, 3: 1}, 0),
+            ({0: 1, 1: 1, 2: 1}, 0),
+            ({0: 1, 1: 1, 2: 1, 3: 1}, 0),
+            ({1: 1, 2: 1}, 1),
+            ({1: 2, 2: 1}, 1),
+            ({1: 2, 2: 2}, 1),
+            ({}, 1),
+        ],
+    )
+    def test_normalised(self, places, count):
+        """Two batch normalisations in one place do not stand for a layer that has none."""
+        model = with_layers({place: [NORMALISED] * number for place, number in places.items()})
+
+        assert count == len(inserted.check_normalised(model))
+
+    @pytest.mark.parametrize(
+        ("rates", "words"),
+        [
+            ({1: 0.1, 2: 0.3, 3: 0.5}, ""),
+            ({0: 0.2, 1: 0.2, 2: 0.2, 3: 0.2}, ""),
+            ({3: 0.2}, "2 have no Dropout layer behind"),
+            ({0: 0.2, 1: 0.2, 2: 0.2}, "hidden layer 3"),
+            ({1: 0.2, 2: 0.8, 3: 0.2}, "rate of 0.8"),
+            ({1: 0.2, 2: 0.0, 3: 0.2}, "rate of 0,"),
+            ({1: 0.2, 2: 0.2, 3: 0.2, 4: 0.2}, "behind the output"),
+            ({}, "3 have no Dropout layer"),
+        ],
+    )
+    def test_dropout(self, rates, words):
+        """Each hidden layer has its own, at a rate in the range asked for, and the output none."""
+        model = with_layers({place: [dropout(rate)] for place, rate in rates.items()})
+        said = messages(inserted.check_dropout(model, lowest=0.1, highest=0.5))
+
+        assert words in said
+        assert bool(words) == bool(said)
+
+
+class TestLikeness:
+    """How alike weights are."""
+
+    def test_of_weights(self):
+        """Weights trained on from others are alike, others are not, and constant ones say nothing."""
+        rng = np.random.default_rng(0)
+        one, other = rng.normal(size=(2, 50, 20))
+
+        assert likeness(one, one + 0.1 * other) > 0.9
+        assert abs(likeness(one, other)) < 0.2
+        assert likeness(one, np.zeros_like(one)) is None
+        assert likeness(one, np.full_like(one, np.nan)) is None
+        assert likeness(one, other[:10]) is None
+
+    def test_layers_by_their_biases(self):
+        """Kernels that start alike count for nothing beside biases that training made different."""
+        rng = np.random.default_rng(0)
+        kernel, (one, other) = rng.normal(size=(20, 40)), rng.normal(size=(2, 40))
+
+        assert abs(reuse._layer_likeness([kernel, one], [kernel, other])) < reuse.RELATED
+        assert reuse._layer_likeness([kernel], [kernel]) > reuse.RELATED
 
 
 class TestReuse:
@@ -339,6 +456,22 @@ class TestReuse:
 
         with pytest.raises(Unanswered, match="NameError: nothing"):
             reuse.check_new_output(found, "p", units=5)
+
+    @pytest.mark.parametrize(
+        ("record", "words"),
+        [
+            ({"base_moved": math.inf}, "other layers"),
+            ({"base_flags": True}, "which layers of the base are trainable"),
+            ({"base_moved": 0.0, "base_flags": False}, ""),
+        ],
+    )
+    def test_a_cache_that_changes_the_base(self, record, words):
+        """What caching does to the base is told; a base that stays as it is costs nothing."""
+        found = evidence(probes={"p": {"runs": [record]}})
+        said = messages(reuse.check_cache_base_unchanged(found, "p"))
+
+        assert words in said
+        assert bool(words) == bool(said)
 
     def test_an_unreadable_model(self):
         """A model that could not be described is no answer."""

@@ -66,8 +66,8 @@ def check_loss(model: ModelView, *, labels: ArrayView | None) -> list[Finding]:
     if one_hot is False and name == _plain(CATEGORICAL):
         return [
             Finding(
-                message="The labels are whole numbers, and `categorical_crossentropy` wants ten numbers "
-                "for each, of which one is 1. There is a variant of this loss for whole numbers."
+                message="The labels are whole numbers, and `categorical_crossentropy` wants one number "
+                "for each class, of which one is 1. There is a variant of this loss for whole numbers."
             )
         ]
     if one_hot is True and name == _plain(SPARSE):

@@ -79,7 +79,7 @@ def check_entries(evidence: Evidence, name: str, *, at_least: int) -> list[Findi
     """There are several candidates that differ, each with its settings, a mean and a standard deviation."""
     found = _candidates(evidence, name)
     if len(found) < at_least:
-        return [Finding(message=f"`{name}` has {len(found)} entries: that is hardly a search.")]
+        return [Finding(message=f"`{name}` has {len(found)} entries, fewer than were asked for.")]
     if any(one.params == other.params for at, one in enumerate(found) for other in found[:at]):
         return [Finding(message=f"Two entries of `{name}` have the same settings.")]
     if any(not math.isfinite(one.std) or one.std < 0 for one in found if math.isfinite(one.mean)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,23 +16,29 @@ __all__ = ["check_comparison", "check_positive"]
 
 TOLERANCE = 6e-3
 """A student may round to two decimals."""
-_MEASURED = ("gap", "loss", "acc", "val")
+_MEASURED = ("gap", "loss", "acc")
+_ASIDE = ("ratio", "time", "second", "faster", "speed")
+"""What a figure may be that no training reports: entries beside those asked for."""
+_FEWEST = 2
 
 
-def check_comparison(evidence: Evidence, name: str, *, question: str) -> list[Finding]:
-    """The comparison is a dictionary of figures that this notebook's trainings gave.
+def check_comparison(evidence: Evidence, name: str, *, question: str, gaps: bool = False) -> list[Finding]:
+    """The comparison is a dictionary with figures that this notebook's trainings gave.
 
     Its keys are the student's own: a figure is held against the runs where its key says that it is a loss,
-    an accuracy or a gap, and all of them count as measured where most of them are.
+    an accuracy or a gap. Two found there will do, whatever else there is.
+
+    gaps: whether two of those found have to be gaps.
     """
     value = evidence.value(name)
     if not isinstance(value, dict):
         raise Unanswered(f"`{name}` is {describe(value)}; it should be a dictionary.")
     found = list(_numbers(value, ""))
-    if len(found) < 2:
-        return [Finding(message=f"`{name}` has fewer than two figures: there is nothing to compare.")]
-    if not any(math.isfinite(number) for _, number in found):
-        return [Finding(message=f"No figure in `{name}` is finite.")]
+    named = [(key, number) for key, number in found if math.isfinite(number) and _kinds(key)]
+    if gaps:
+        named = [(key, number) for key, number in named if "gap" in key]
+    if len(named) < _FEWEST:
+        return [_too_few(name, found, gaps=gaps)]
     if not evidence.observed:
         return []
     if not fits_of_question(evidence, question) and not _loaded(evidence):
@@ -39,17 +46,24 @@ def check_comparison(evidence: Evidence, name: str, *, question: str) -> list[Fi
             f"No network was trained for `{name}` when your notebook ran: compare trainings, not guesses."
         )
         return [Finding(message=message)]
-    return _held_to_runs(evidence, name, question, found)
+    return _held_to_runs(evidence, name, question, named)
+
+
+def _too_few(name: str, found: list[tuple[str, float]], *, gaps: bool) -> Finding:
+    what = "gaps" if gaps else "figures that are named a `loss`, an `accuracy` or a `gap`"
+    keys = ", ".join(dict.fromkeys(key.strip() for key, _ in found))[:200] or "none"
+    return Finding(
+        message=f"`{name}` has fewer than two {what}, so that there is nothing to compare. Its keys: {keys}. "
+        "Let the key of each figure say what it is."
+    )
 
 
 def _held_to_runs(
-    evidence: Evidence, name: str, question: str, found: list[tuple[str, float]]
+    evidence: Evidence, name: str, question: str, named: list[tuple[str, float]]
 ) -> list[Finding]:
-    named = [(_kind(key), number) for key, number in found if _kind(key)]
-    named = [(kind, number) for kind, number in named if math.isfinite(number) and number % 1]
     seen = _figures(evidence, question)
-    strange = [number for kind, number in named if not _among(number, seen[kind])]
-    if not named or len(strange) < len(named) / 2:
+    strange = [number for key, number in named if not any(_among(number, seen[kind]) for kind in _kinds(key))]
+    if len(named) - len(strange) >= _FEWEST:
         return []
     message = (
         f"`{name}` holds figures such as {strange[0]:.4g}, and no training of your notebook gave them when "
@@ -58,9 +72,12 @@ def _held_to_runs(
     return [Finding(message=message)]
 
 
-def _kind(key: str) -> str:
-    """What a figure says of itself by its key; empty where it need not be of a training at all."""
-    return next((kind for kind in _MEASURED if kind in key), "")
+def _kinds(key: str) -> list[str]:
+    """What a figure says of itself by its key; nothing where it need not be of a training at all."""
+    words = re.findall(r"[^\W\d_]+", key)
+    if any(word.startswith(_ASIDE) for word in words):
+        return []
+    return [kind for kind in _MEASURED if kind in key] or (["val"] if "val" in words else [])
 
 
 def _among(number: float, figures: set[float]) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 
 from autograder.checks.accuracy import reached, saved_network
 from autograder.checks.findings import Finding
+from autograder.checks.likeness import likeness
 from autograder.checks.structure import graph_of, stack_of, starts_from, starts_wrong
 from autograder.evidence import ArrayView, Evidence, Fit, ModelView, Unanswered, describe
 from autograder.networks.branches import Meeting, chains_that_meet
@@ -51,6 +52,8 @@ ALIKE = 0.8
 
 Two trainings that started from the same seed, one on pairs and one on classes, had 0.63.
 """
+NEAR = 0.03
+"""How far an accuracy may lie from an evaluation: it may be rounded, or of other pictures."""
 LEARNED = 0.1
 """How far above guessing a network is that has learned something."""
 _AHEAD = ("flatten", "reshape", "rescaling", "normalization")
@@ -657,10 +660,10 @@ def check_saved_classifier(
     if meeting is None or not meeting.towers[0].blocks:
         return []
     own = weights.get(stack.blocks[0].dense.name)
-    likeness = [_likeness(own, pair_weights.get(tower.blocks[0].dense.name)) for tower in meeting.towers]
-    if likeness[0] is None or likeness[0] > ALIKE:
+    alike = [_likeness(own, pair_weights.get(tower.blocks[0].dense.name)) for tower in meeting.towers]
+    if alike[0] is None or alike[0] > ALIKE:
         return []
-    if likeness[1] is not None and likeness[1] > ALIKE:
+    if alike[1] is not None and alike[1] > ALIKE:
         message = f"`{where}` holds tower B of `{pair_name}.keras`; asked for is tower A."
     else:
         message = (
@@ -671,32 +674,53 @@ def check_saved_classifier(
 
 
 def _likeness(one: list[np.ndarray] | None, other: list[np.ndarray] | None) -> float | None:
-    if not one or not other or one[0].shape != other[0].shape:
-        return None
-    left, right = one[0].astype(np.float64).ravel(), other[0].astype(np.float64).ravel()
-    if left.std() == 0 or right.std() == 0 or not np.isfinite(left.sum() + right.sum()):
-        return None
-    return float(np.corrcoef(left, right)[0, 1])
+    return likeness(one[0], other[0]) if one and other else None
 
 
 def check_accuracies(evidence: Evidence, names: tuple[str, ...]) -> list[Finding]:
-    """These names hold accuracies, numbers from 0 to 1, as evaluating a network gives them."""
-    findings = []
-    for name in names:
-        value = evidence.value(name)
-        if isinstance(value, ArrayView) and value.data is not None and value.data.size == 1:
-            value = float(value.data.reshape(-1)[0])
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            findings.append(Finding(message=f"`{name}` is {describe(value)}, not a number.", where=name))
-        elif math.isfinite(value) and 1 < value <= 100 and not _is_loss(evidence, value):
-            message = f"`{name}` is {value:g}; an accuracy is a share, from 0 to 1."
-            findings.append(Finding(message=message, where=name))
-        elif _is_loss(evidence, value):
-            message = f"`{name}` is a loss. `evaluate` gives the loss first and the accuracy second."
-            findings.append(Finding(message=message, where=name))
-        elif not 0 <= value <= 1:
-            findings.append(Finding(message=f"`{name}` is {value:g}, which is no accuracy.", where=name))
-    return findings
+    """These names hold accuracies, numbers from 0 to 1, as evaluating the networks gives them."""
+    values = {name: _single(evidence.value(name)) for name in names}
+    findings = [found for name, value in values.items() for found in _no_share(evidence, name, value)]
+    return findings or _not_evaluated(evidence, values)
+
+
+def _single(value: Any) -> Any:
+    """A value as it is; an array of one number as that number."""
+    if isinstance(value, ArrayView) and value.data is not None and value.data.size == 1:
+        return float(value.data.reshape(-1)[0])
+    return value
+
+
+def _no_share(evidence: Evidence, name: str, value: Any) -> list[Finding]:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        message = f"`{name}` is {describe(value)}, not a number."
+    elif math.isfinite(value) and 1 < value <= 100 and not _is_loss(evidence, value):
+        message = f"`{name}` is {value:g}; an accuracy is a share, from 0 to 1."
+    elif _is_loss(evidence, value):
+        message = f"`{name}` is a loss. `evaluate` gives the loss first and the accuracy second."
+    elif not 0 <= value <= 1:
+        message = f"`{name}` is {value:g}, which is no accuracy."
+    else:
+        return []
+    return [Finding(message=message, where=name)]
+
+
+def _not_evaluated(evidence: Evidence, values: Mapping[str, float]) -> list[Finding]:
+    """What to say of accuracies that are of no recorded evaluation, where one of their network exists.
+
+    Somebody may take a mean of what `predict` gives, which nothing records: so many of the names may be of no
+    evaluation as networks are missing there. One network more is evaluated, that for pairs.
+    """
+    tried = [one for one in evidence.evaluations if len(one.results) > 1]
+    shares = [share for one in tried for share in one.results[1:]]
+    strange = [name for name, value in values.items() if all(abs(value - share) > NEAR for share in shares)]
+    if len(strange) <= len(values) + 1 - len({one.model for one in tried}):
+        return []
+    message = (
+        f"`{strange[0]}` is {values[strange[0]]:.4g}, and no network that your notebook evaluated was right "
+        "as often when it ran. Take the number from `evaluate`, so that it belongs to the network."
+    )
+    return [Finding(message=message, where=strange[0])]
 
 
 def _is_loss(evidence: Evidence, value: float) -> bool:

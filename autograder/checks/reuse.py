@@ -16,6 +16,7 @@ import numpy as np
 from autograder.checks import structure
 from autograder.checks.findings import Finding
 from autograder.checks.fits import fits_of_question
+from autograder.checks.likeness import likeness
 from autograder.evidence import ArrayView, Evidence, ModelView, Unanswered, describe
 from autograder.networks.inference import forward
 from autograder.networks.records import UnsupportedModel
@@ -24,6 +25,7 @@ from autograder.networks.weights import WeightsDoNotFit
 
 __all__ = [
     "check_base_unchanged",
+    "check_cache_base_unchanged",
     "check_cached",
     "check_frozen",
     "check_new_output",
@@ -34,6 +36,15 @@ __all__ = [
 ]
 
 CACHE_TOLERANCE = 2e-3
+RELATED = 0.25
+"""The least correlation, on average over the layers, of biases one of which was trained on from the other.
+
+Biases start at zero, so that training alone makes them alike; kernels from one seed are alike from the start.
+Trained on at the rates of the lab they keep 0.9, at ten times the last of them 0.5; two networks for
+different digits that start from the same seed have 0.15.
+"""
+LEARNED = 0.1
+"""How far above guessing a base is that has learned something to take over."""
 _STALE = (
     "The flags `trainable` were set after `compile`. A model has to be compiled after they are set: what "
     "training does with flags that changed since is not defined, and a model that has been trained goes on "
@@ -47,12 +58,16 @@ class _Run:
 
     record: Mapping[str, Any]
 
-    @property
-    def model(self) -> ModelView:
-        """What the student's function returned. Raises Unanswered."""
+    def refuse_problem(self) -> None:
+        """Say what the student's function ran into, if it did. Raises Unanswered."""
         problem = self.record.get("problem")
         if problem:
             raise Unanswered(f"The function ended with an error: {str(problem)[:500]}.")
+
+    @property
+    def model(self) -> ModelView:
+        """What the student's function returned. Raises Unanswered."""
+        self.refuse_problem()
         found = self.record.get("model")
         if not isinstance(found, ModelView):
             raise Unanswered(f"The function returned {describe(found)}, not a Keras model.")
@@ -309,9 +324,7 @@ def check_cached(evidence: Evidence, probe: str) -> list[Finding]:
 
 
 def _cached(run: _Run) -> list[Finding]:
-    problem = run.record.get("problem")
-    if problem:
-        raise Unanswered(f"The function ended with an error: {str(problem)[:500]}.")
+    run.refuse_problem()
     found = run.record.get("outputs")
     if not isinstance(found, ArrayView) or found.data is None:
         raise Unanswered(f"The function returned {describe(found)}, not an array.")
@@ -340,6 +353,28 @@ def _cached(run: _Run) -> list[Finding]:
     ]
 
 
+def check_cache_base_unchanged(evidence: Evidence, probe: str) -> list[Finding]:
+    """Caching leaves the base as it is: its layers, their weights and their flags."""
+    return _on_any(evidence, probe, _cache_base_unchanged)
+
+
+def _cache_base_unchanged(run: _Run) -> list[Finding]:
+    run.refuse_problem()
+    if run.number("base_moved") > 0:
+        message = (
+            "After the call the base has other layers, or other weights, than before. The questions that "
+            "follow need it as it was: read what its last hidden layer gives, and take nothing away from it."
+        )
+        return [Finding(message=message)]
+    if run.number("base_flags"):
+        message = (
+            "Your function changes which layers of the base are trainable. Nothing is trained here, so the "
+            "flags can stay as they are."
+        )
+        return [Finding(message=message)]
+    return []
+
+
 def _close(one: np.ndarray, other: np.ndarray) -> bool:
     return one.shape == other.shape and np.allclose(one, other, 1e-2, CACHE_TOLERANCE)
 
@@ -364,19 +399,68 @@ def _layer_outputs(base: ModelView, rows: int) -> list[tuple[np.ndarray, np.ndar
 
 
 def check_saved_network(
-    evidence: Evidence, name: str, *, hidden: tuple[int, ...], units: int, activation: str, classes: int
+    evidence: Evidence,
+    name: str,
+    *,
+    base: str,
+    hidden: tuple[int, ...],
+    units: int,
+    activation: str,
+    classes: int,
 ) -> list[Finding]:
-    """The submitted file holds a network of dense layers as the lab builds it.
+    """The submitted file holds dense layers as the lab builds them, trained on from the submitted base.
 
     hidden: the numbers of hidden layers that will do.
     """
     from autograder.checks.accuracy import saved_network
 
-    graph, _ = saved_network(evidence, name)
+    graph, weights = saved_network(evidence, name)
     stack = layers_in_order(graph)
     if stack is None or not stack.blocks:
         return [Finding(message=f"`{name}.keras` does not hold one chain of dense layers.")]
-    return _unlike(name, stack, hidden=hidden, units=units, activation=activation, classes=classes)
+    found = _unlike(name, stack, hidden=hidden, units=units, activation=activation, classes=classes)
+    return found or _unrelated(evidence, (name, base), stack, weights)
+
+
+def _unrelated(
+    evidence: Evidence, names: tuple[str, str], stack: Stack, weights: Mapping[str, list[np.ndarray]]
+) -> list[Finding]:
+    """What to say where the layers are not those of the base; nothing where the base says nothing."""
+    given = _trained_layers(evidence, names[1])
+    own = [weights.get(block.dense.name, []) for block in stack.hidden]
+    known = [_layer_likeness(*pair) for pair in zip(own, given, strict=False)]
+    alike = [value for value in known if value is not None]
+    if not alike or sum(alike) / len(alike) > RELATED:
+        return []
+    message = (
+        f"The hidden layers of `{names[0]}.keras` are not those of `{names[1]}.keras`, trained on: was it "
+        "trained from scratch, or do the two files come from different runs? After training the base anew, "
+        "train the transfer anew too."
+    )
+    return [Finding(message=message, where=f"{names[0]}.keras")]
+
+
+def _layer_likeness(one: list[np.ndarray], other: list[np.ndarray]) -> float | None:
+    """How alike the biases of two dense layers are, or their kernels where they have no others."""
+    return likeness(one[-1], other[-1]) if one and other else None
+
+
+def _trained_layers(evidence: Evidence, name: str) -> list[list[np.ndarray]]:
+    """The weights of each hidden layer of a submitted network; none where it is missing or has not learned.
+
+    Such a network costs where it is handed in.
+    """
+    from autograder.checks.accuracy import reached, saved_network
+
+    try:
+        graph, weights = saved_network(evidence, name)
+        result = reached(evidence, name)
+    except Unanswered:
+        return []
+    stack = layers_in_order(graph)
+    if stack is None or result.test.accuracy < result.guessing + LEARNED:
+        return []
+    return [weights.get(block.dense.name, []) for block in stack.blocks[:-1]]
 
 
 def _unlike(

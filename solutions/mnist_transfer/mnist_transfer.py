@@ -461,9 +461,10 @@ Train a network from `build_dnn_04()` on the digits 0 to 4, inside the `if` belo
 - **stop early** on the validation loss with some patience, and keep the **best** epoch: either let
   early stopping restore it, or save it with a `ModelCheckpoint` and load it when training is over.
 
-The aim is at least **99 %** on the test set. Adam's usual rate gets there in a few epochs, then the
-validation loss begins to jump: each step is now too long for what is left to correct. Two cures:
-more patience, or a rate that falls when progress stops (`keras.callbacks.ReduceLROnPlateau`).
+The aim is at least **99 %** on the test set. Adam's usual rate gets close in a few epochs, then the
+validation loss begins to jump: each step is now too long for what is left to correct. What helps is
+a rate that falls when progress stops (`keras.callbacks.ReduceLROnPlateau`). Leave early stopping
+more patience than that, or training ends before the smaller rate has had its turn.
 
 Why is the *binary* cross-entropy wrong here? It treats each output as a question of its own, to be
 answered with yes or no. Behind a softmax exactly one class is right, and the label is its number.
@@ -636,8 +637,11 @@ curves = dnnlab.plot_history(history_04)
 
 # %% [markdown]
 """
-*To think about, not graded:* the validation loss may rise while the validation accuracy stays. What
-kind of mistake makes a loss large without making it more frequent?
+*To look at:* follow both losses past the marked epoch, the best one. The training loss goes on towards
+zero; does the validation loss stay where it was, or does it rise?
+
+*To think about, not graded:* it may rise while the validation accuracy stays. How can mistakes cost
+more without becoming more frequent?
 """
 
 # %% [raw]
@@ -758,15 +762,15 @@ def test_best_params_is_defined(env):
 """ # BEGIN TEST CONFIG
 hidden: true
 points: 2
-success_message: Each candidate has its settings, mean and standard deviation.
-failure_message: Each candidate needs its params, and the mean and std of its accuracy over the folds.
+success_message: There are enough candidates, each with its settings, mean and standard deviation.
+failure_message: Try three settings or more, each with its params and the mean and std of its accuracy.
 """  # END TEST CONFIG
 
 
 def test_entries(env):
     from autograder.checks import cross_validation, evidence_of, require
 
-    require(cross_validation.check_entries(evidence_of(env, "mnist_transfer"), "cv_results", at_least=2))
+    require(cross_validation.check_entries(evidence_of(env, "mnist_transfer"), "cv_results", at_least=3))
 
 
 # %%
@@ -845,10 +849,12 @@ trained the base (same optimiser and rate, same early stopping), then define
 
 - `comparison_bn`: a dictionary that compares the two from their histories. A good set of keys:
   `best_val_loss_plain`, `best_val_loss_bn`, `best_val_accuracy_plain`, `best_val_accuracy_bn`,
-  `epochs_plain`, `epochs_bn` (how many epochs to the lowest validation loss).
+  `epochs_plain`, `epochs_bn` (how many epochs to the lowest validation loss). Take each figure from
+  the histories as it stands there, or as the difference of two, and let its key say what it is
+  (`loss`, `accuracy` or `gap`). Further entries are welcome.
 
 Batch normalisation recentres and rescales what each layer receives, batch by batch, and so lets
-gradients through where layers would drift apart. Twenty layers cannot do without. Five layers with
+gradients through where layers would drift apart. Twenty layers gain a lot from it. Five layers with
 He and ELU hardly need it, so look at what it changes: the number of epochs, the best loss, or
 nothing that matters?
 
@@ -944,7 +950,7 @@ def test_comparison_bn_is_a_dictionary(env):
 hidden: true
 points: 2
 success_message: The hidden layers are those of question 2.
-failure_message: It should have the hidden layers of question 2, as many and as wide, each with one ELU.
+failure_message: It should have the hidden layers of question 2, with one ELU each and He initialisation.
 """  # END TEST CONFIG
 
 
@@ -955,6 +961,7 @@ def test_bn_hidden_layers(env):
     kinds = ("batch_normalization", "dropout")
     require(structure.check_hidden_layers(net, count=5, units=100, between=kinds))
     require(structure.check_activations(net, "elu"))
+    require(structure.check_initialisers(net, "he"))
 
 
 # %%
@@ -994,7 +1001,7 @@ def test_bn_output(env):
 hidden: true
 points: 2
 success_message: The comparison comes from trainings in this notebook.
-failure_message: comparison_bn should hold figures from the histories of both trainings.
+failure_message: comparison_bn should hold figures from the histories, under keys that say what they are.
 """  # END TEST CONFIG
 
 
@@ -1030,7 +1037,9 @@ define
 
 - `comparison_dropout`: a dictionary that compares it with the base. A good set of keys:
   `gap_plain`, `gap_dropout` (training accuracy minus validation accuracy at the best epoch) and
-  `best_val_accuracy_plain`, `best_val_accuracy_dropout`.
+  `best_val_accuracy_plain`, `best_val_accuracy_dropout`. Take each figure from the histories as it
+  stands there, or as the difference of two, and let its key say what it is (`loss`, `accuracy` or
+  `gap`). The two gaps have to be among them. Further entries are welcome.
 
 Dropout makes learning by heart harder, so the gap between training and validation should shrink, or
 even turn negative: the training accuracy is measured with units switched off, the validation
@@ -1128,7 +1137,7 @@ def test_comparison_dropout_is_a_dictionary(env):
 hidden: true
 points: 2
 success_message: The hidden layers are those of question 2.
-failure_message: It should have the hidden layers of question 2, as many and as wide, each with one ELU.
+failure_message: It should have the hidden layers of question 2, with one ELU each and He initialisation.
 """  # END TEST CONFIG
 
 
@@ -1139,14 +1148,15 @@ def test_dropout_hidden_layers(env):
     kinds = ("dropout", "batch_normalization")
     require(structure.check_hidden_layers(net, count=5, units=100, between=kinds))
     require(structure.check_activations(net, "elu"))
+    require(structure.check_initialisers(net, "he"))
 
 
 # %%
 """ # BEGIN TEST CONFIG
 hidden: true
 points: 3
-success_message: There is dropout between the hidden layers.
-failure_message: Put dropout behind hidden layers, at a rate between 0 and 1, and none behind the output.
+success_message: There is dropout behind every hidden layer.
+failure_message: Put dropout behind every hidden layer, at a rate of 10 % to 50 %, and none behind the output.
 """  # END TEST CONFIG
 
 
@@ -1154,7 +1164,7 @@ def test_dropout(env):
     from autograder.checks import evidence_of, inserted, require
 
     net = evidence_of(env, "mnist_transfer").probe_model("build_dropout_dnn_04")
-    require(inserted.check_dropout(net))
+    require(inserted.check_dropout(net, lowest=0.1, highest=0.5))
 
 
 # %%
@@ -1178,16 +1188,15 @@ def test_dropout_output(env):
 hidden: true
 points: 2
 success_message: The comparison comes from trainings in this notebook.
-failure_message: comparison_dropout should hold figures from the histories of both trainings.
+failure_message: comparison_dropout should hold the two gaps, as the histories give them.
 """  # END TEST CONFIG
 
 
 def test_dropout_comparison(env):
     from autograder.checks import evidence_of, measured, require
 
-    require(
-        measured.check_comparison(evidence_of(env, "mnist_transfer"), "comparison_dropout", question="q6")
-    )
+    evidence = evidence_of(env, "mnist_transfer")
+    require(measured.check_comparison(evidence, "comparison_dropout", question="q6", gaps=True))
 
 
 # %% [raw]
@@ -1233,8 +1242,10 @@ Then write `build_transfer_model(base)`. It returns a new model that
 `keras.models.clone_model(base)` copies the architecture and draws *new* weights; the learned ones
 come over with `set_weights(base.get_weights())`.
 
-Train the result, `transfer_59`, on your 500 images, and as a rival `scratch_59`, a network from
-`build_dnn_04()` that starts from scratch on the same images.
+Train the result, `transfer_59`, on your 500 images for at most `small_epochs` epochs, with early
+stopping on `X_valid_59, y_valid_59`; and as a rival, in the same way, `scratch_59`, a network from
+`build_dnn_04()` that starts from scratch. Compile both with accuracy as a metric: they are evaluated
+at the end.
 
 *Time:* twenty seconds. *To think about:* who wins, and can you say why?
 """
@@ -1480,10 +1491,11 @@ name: q8
 Frozen layers give the same output for the same image, in every epoch. So why compute it in every
 epoch? Write `cache_hidden_outputs(base, X)`: the outputs of the **last hidden layer** of `base` for
 all images of `X`, as an array with one row of 100 numbers for each image. A new softmax layer can
-then be trained on these rows alone.
+then be trained on these rows alone. `base` itself must stay as it is: `base.pop()` would take its
+output layer away for good.
 
-Measure what that saves. Train a transfer model for a number of epochs and note the time, then train
-a single softmax layer on the cached outputs for as many epochs, and define
+Measure what that saves. Train a transfer model for `timed_epochs` epochs and note the time, then
+train a single softmax layer on the cached outputs for as many epochs, and define
 
 - `speedup`: the time without the cache, divided by the time with it.
 
@@ -1565,7 +1577,7 @@ def test_speedup_is_a_number(env):
 # %%
 """ # BEGIN TEST CONFIG
 hidden: true
-points: 4
+points: 3
 success_message: The cache holds what the last hidden layer gives.
 failure_message: The cache should hold what the last hidden layer of the base gives, a row for each image.
 """  # END TEST CONFIG
@@ -1575,6 +1587,22 @@ def test_cached_outputs(env):
     from autograder.checks import evidence_of, require, reuse
 
     require(reuse.check_cached(evidence_of(env, "mnist_transfer"), "cache_hidden_outputs"))
+
+
+# %%
+""" # BEGIN TEST CONFIG
+hidden: true
+points: 1
+success_message: Caching leaves the base as it was.
+failure_message: The base should be the same after caching as before, in its layers, weights and flags.
+"""  # END TEST CONFIG
+
+
+def test_cache_base_unchanged(env):
+    from autograder.checks import evidence_of, require, reuse
+
+    evidence = evidence_of(env, "mnist_transfer")
+    require(reuse.check_cache_base_unchanged(evidence, "cache_hidden_outputs"))
 
 
 # %%
@@ -1767,13 +1795,20 @@ something. Write `unfreeze_top_two(model)`: it makes the **two top hidden layers
 question 9 trainable (those next to the output, which is not a hidden layer), leaves the others
 frozen, **compiles** the model again and returns it. Set the flags of the layers, one by one: the
 flag of the whole model may be `True` already, and setting it again reaches no layer. And without
-compiling again, a model that has been trained goes on training just what it trained before, and
-says nothing.
+compiling again, a model that has been trained goes on training just what it trained before: newer
+versions of Keras warn of it in a line that is easily missed, older ones say nothing.
 
-Train on. Then, inside the `if`, take the **last step**, which is the one that brings transfer up:
-make *all* layers trainable, compile with about a **third of the rate**, train once more, and save the
-result as `mnist_5_9`. The small rate matters: the layers below hold something worth keeping, and
-500 images would soon wash it out. Early stopping as before.
+The rest stands inside the `if`, each time with early stopping on `X_valid_59, y_valid_59`:
+
+1. Train what `unfreeze_top_two(transfer_4_59)` gives; call it `model_59`.
+2. Then take the **last step**, which is the one that brings transfer up: make *all* layers of
+   `model_59` trainable, compile it with about a **third of the rate** that you have just used, and
+   with accuracy as a metric, and train it once more. Keep what this last `fit` returns as
+   **`history_59`**. The small rate matters: the layers below hold something worth keeping, and
+   500 images would soon wash it out.
+
+The line below your code saves `model_59` and `history_59` as `mnist_5_9`. It has to come from the
+same run as the base that you hand in: after training the base anew, train this one anew too.
 
 What to expect of the real digits: five frozen layers end up five points below the network from
 scratch, four frozen ones a little better, two unfrozen ones a point or two below it still. With
@@ -1808,7 +1843,7 @@ def unfreeze_top_two(model):
 
 # %%
 if RETRAIN or not dnnlab.is_saved("mnist_5_9"):
-    # Train with the two top layers unfrozen, then with all of them; keep the last history as history_59.
+    # Train model_59, first with two layers unfrozen, then with all; keep the last history as history_59.
     # BEGIN SOLUTION
     model_59 = unfreeze_top_two(transfer_4_59)
     train_on_small(model_59)
@@ -1881,8 +1916,8 @@ def test_recompiled(env):
 """ # BEGIN TEST CONFIG
 hidden: true
 points: 2
-success_message: The saved network is one that was built from the base.
-failure_message: The saved network should be the transfer model, with its four or five hidden layers.
+success_message: The saved network is a transfer, trained on from the saved base.
+failure_message: The saved network should be the transfer model, with four or five hidden layers of the base.
 """  # END TEST CONFIG
 
 
@@ -1890,7 +1925,7 @@ def test_saved_network(env):
     from autograder.checks import evidence_of, require, reuse
 
     evidence = evidence_of(env, "mnist_transfer")
-    asked = dict(hidden=(4, 5), units=100, activation="elu", classes=5)
+    asked = dict(base="mnist_0_4", hidden=(4, 5), units=100, activation="elu", classes=5)
     require(reuse.check_saved_network(evidence, "mnist_5_9", **asked))
 
 
@@ -1923,6 +1958,13 @@ curves = dnnlab.plot_history(history_59)
 
 # %% [markdown]
 """
+*To look at:* these are the epochs of the last step alone, so the curves do not begin where an untrained
+network begins. How far do the two losses part, and how soon? The validation set has 150 images: a
+single one of them moves its accuracy by more than half a point.
+
+*To think about, not graded:* what would this plot look like if the last step had been taken at ten times
+the rate?
+
 ## Who won?
 
 The rivals once more, on the test images of 5 to 9. Both learned from the same 500 images.
@@ -1936,8 +1978,10 @@ print(f"transfer: {transfer_accuracy:.1%} right, loss {transfer_loss:.3f}")
 
 # %% [markdown]
 """
-*To think about, not graded:* run the transfer questions again with other values of `SEED`. By how much do
-the results of one method differ among themselves, and is the lead of the winner larger than that?
+*To think about, not graded:* is the lead of the winner larger than what luck makes of it? Work in a
+copy of the whole folder, so that nothing happens to the files that you hand in. Set `RETRAIN = True`
+there and run all cells with other values of `SEED`. By how much do the results of one method differ
+among themselves?
 """
 
 # %%

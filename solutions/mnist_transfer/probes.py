@@ -90,11 +90,15 @@ def _unfrozen(room, model):
 
 def _cached(room, base):
     run = {"base": room.model(base), "rows": room.value(EXAMPLES)}
+    before, flags = base.get_weights(), _flags(base)
     try:
         outputs = room.defined("cache_hidden_outputs")(base, _images(base))
     except Exception as error:
         return run | {"problem": room.value(f"{type(error).__name__}: {error}")}
-    return run | {"outputs": room.value(outputs)}
+    run["outputs"] = room.value(outputs)
+    run["base_moved"] = room.value(_farthest(before, base.get_weights()))
+    run["base_flags"] = room.value(flags != _flags(base))
+    return run
 
 
 def _described(room, model, compiles):

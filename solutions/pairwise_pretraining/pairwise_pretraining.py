@@ -114,6 +114,12 @@ print("pixels from", train_images.min(), "to", train_images.max())
 # %%
 pictures = dnnlab.show_images(train_images, train_labels, n=20)
 
+# %% [markdown]
+"""
+*To look at:* compare two pictures of one digit pixel by pixel, and then two of different digits. Which pair
+has more pixels in common? What makes them the same digit is not the pixels.
+"""
+
 # %% [raw]
 """
 # BEGIN QUESTION
@@ -147,9 +153,9 @@ relation, the XOR of old, and that takes at least one hidden layer with a bend i
 layer of each tower a `name`, such as `tower_a` and `tower_b`; then `model.get_layer("tower_a").output`
 is what tower A says.
 
-*To think about, not graded:* two towers *with the same weights* (a Siamese network) would see to it
-that the answer hardly depends on which picture comes first, and would have half as many weights to
-learn. What might speak for two that learn apart?
+*To think about, not graded:* two towers *with the same weights* (a Siamese network) would describe both
+pictures in one and the same code, and would have about half as many weights to learn. What might speak
+for two that learn apart?
 """
 
 # %% [raw]
@@ -365,7 +371,7 @@ be, and draw their second picture again, until all fit. NumPy does either for a 
 Python loop over single pairs works too, and takes ten times as long.
 
 There are about one and a half thousand million pairs of 55,000 pictures. You will not run out of them,
-and no pair is likely to be seen twice: a network cannot learn pairs by heart.
+and hardly any pair turns up twice: a network cannot learn pairs by heart.
 """
 
 # %% [raw]
@@ -615,8 +621,8 @@ pairs_shown = dnnlab.show_images(sides, np.reshape(labels, -1).astype(int), ("sa
 
 # %% [markdown]
 """
-*To look at:* are the words above the pairs right? Which of the pairs of one digit would you have taken
-for two, from the pixels alone?
+*To look at:* the words above the pairs have to be right. Which of the pairs of one digit would you have
+taken for two, from the pixels alone?
 """
 
 # %% [raw]
@@ -641,7 +647,8 @@ below, which loads a training that you saved before unless `RETRAIN` says otherw
 **How do fresh pairs get into `fit`?** `fit` takes a Python generator, that is, a function with `yield`
 in it. Write one that yields a batch from `generate_pairs` without end, and say with `steps_per_epoch`
 how many batches make an epoch: with an endless supply, an epoch is whatever you call one. Pass
-`shuffle=False`; there is nothing left to shuffle.
+`shuffle=False`; there is nothing left to shuffle. (If your `generate_pairs` is itself such a generator,
+pass it to `fit` as it is, and take the validation pairs from one with `next(...)`.)
 
 **What to expect.** A network that has learned nothing has a loss of ln 2, about 0.69, and is right
 about every second pair. For some dozens of batches nothing seems to happen; then the towers begin to
@@ -781,6 +788,10 @@ print(f"right about {pair_accuracy:.1%} of 5,000 pairs of test pictures")
 
 # %% [markdown]
 """
+*To look at:* in the first epochs the validation loss may lie *below* the training loss. That is no
+mistake: the training loss is the mean over an epoch in which the network still got better, the
+validation loss is measured at its end. Later on, watch whether the two change places, and part.
+
 *To think about, not graded:* a classifier that names each of two digits correctly with probability p
 tells pairs apart about as often as it gets both right. Which p would be as good as your network?
 """
@@ -1011,7 +1022,7 @@ hints:
 hidden: true
 points: 2
 success_message: The two accuracies are accuracies.
-failure_message: The two accuracies should be shares from 0 to 1, as evaluate gives them.
+failure_message: The two accuracies should be shares from 0 to 1, as evaluate gives them in this notebook.
 """  # END TEST CONFIG
 
 
@@ -1038,11 +1049,12 @@ curves = dnnlab.plot_history(history_classifier, title="a new layer on tower A")
 # %% [markdown]
 """
 *To look at:* the training accuracy and the validation accuracy of the classifier hardly part. It has a
-thousand weights to learn and cannot do much by heart. What would the same curves look like for the
-network from scratch, which has 120,000?
+thousand weights to learn and cannot do much by heart. The network from scratch has 120,000, and its
+curves look different.
 
 *To think about, not graded:* with how many named pictures does the network from scratch catch up? Try
-500 and 20,000 (in a copy of the notebook). And would tower B have done as well?
+500, and 20,000 (name 15,000 pictures of split 1 as well, as split 2 has only 5,000). Work in a copy of
+the whole folder, so that nothing happens to the files that you hand in.
 """
 
 # %%

@@ -134,6 +134,13 @@ def nan_transfer(reference, data, folder):
     _write(network, curves, folder, TRANSFER)
 
 
+def scratch_for_transfer(reference, data, folder):
+    """The rival from scratch, handed in as the transfer."""
+    _copy(reference, folder, BASE)
+    network = _network(5)
+    _write(network, _train(network, *_small(data), data, epochs=15), folder, TRANSFER)
+
+
 def convolutions(reference, data, folder):
     """A small convolutional network for 5 to 9, which has nothing of the base."""
     import keras
