@@ -788,7 +788,12 @@ failure_message: Your own scheduler should be among the callbacks of the trainin
 def test_own_scheduler(env):
     from autograder.checks import evidence_of, fitting, require
 
-    require(fitting.check_own_callback(evidence_of(env, "one_cycle"), "cifar10_one_cycle", question="q3"))
+    evidence = evidence_of(env, "one_cycle")
+    require(
+        fitting.check_own_callback(
+            evidence, "cifar10_one_cycle", "OneCycleScheduler", epochs=15, question="q3"
+        )
+    )
 
 
 # %%
@@ -820,7 +825,7 @@ def test_batch_size(env):
     from autograder.checks import evidence_of, fitting, require
 
     evidence = evidence_of(env, "one_cycle")
-    require(fitting.check_batch_size(evidence, "cifar10_one_cycle", 128, question="q3"))
+    require(fitting.check_batch_size(evidence, "cifar10_one_cycle", 128, epochs=15, question="q3"))
 
 
 # %%
