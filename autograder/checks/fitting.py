@@ -12,7 +12,7 @@ from collections.abc import Callable
 from autograder.checks import compiling
 from autograder.checks.findings import Finding
 from autograder.checks.fits import KNOWN_CALLBACKS, fits_of_question, trainings_of
-from autograder.evidence import Callback, Evidence, Fit, ModelView, Unanswered
+from autograder.evidence import Callback, ClassView, Evidence, Fit, ModelView, Unanswered
 
 __all__ = [
     "check_batch_size",
@@ -44,9 +44,23 @@ def _is_fed_pictures(fit: Fit, evidence: Evidence) -> bool:
     return math.prod(fit.training.inputs.shape[1:]) == size
 
 
-def _longest(evidence: Evidence, question: str) -> Fit | None:
-    """The last of the longest trainings of a question."""
-    return max(reversed(_trainings(evidence, question)), key=lambda fit: fit.epochs, default=None)
+def _of_length(fits: list[Fit], epochs: int) -> list[Fit]:
+    """The calls of `fit` that are so many epochs long, alone or together with others of their model."""
+    together = {
+        model: sum(fit.epochs for fit in fits if fit.model == model) for model in {f.model for f in fits}
+    }
+    return [fit for fit in fits if epochs in (fit.epochs, together[fit.model])]
+
+
+def _candidates(evidence: Evidence, question: str, epochs: int) -> list[Fit]:
+    """The trainings of a question that may be the one asked for, the last of them last.
+
+    Those of the length asked for, as another may be there for comparison; where there is none, which is
+    found elsewhere, the last of the longest.
+    """
+    fits = _trainings(evidence, question)
+    longest = max(reversed(fits), key=lambda fit: fit.epochs, default=None)
+    return _of_length(fits, epochs) or ([] if longest is None else [longest])
 
 
 def _epochs_of_history(evidence: Evidence, name: str) -> int:
@@ -66,22 +80,36 @@ def _nothing_to_see(evidence: Evidence, name: str) -> list[Finding]:
     ]
 
 
-def check_own_callback(evidence: Evidence, name: str, *, question: str) -> list[Finding]:
-    """The training has a callback of the student's own class."""
-    fit = _longest(evidence, question)
-    if fit is None:
+def check_own_callback(
+    evidence: Evidence, name: str, scheduler: str, *, epochs: int, question: str
+) -> list[Finding]:
+    """The training has a callback of the class that the student defined under the name `scheduler`."""
+    fits = _candidates(evidence, question, epochs)
+    if not fits:
         return _nothing_to_see(evidence, name)
-    if any(_is_own(callback) for callback in fit.callbacks):
+    wanted = _class_name(evidence, scheduler)
+    if any(_is_of_class(callback, wanted) for fit in fits for callback in fit.callbacks):
         return []
-    if not fit.callbacks:
+    callbacks = fits[-1].callbacks
+    if not callbacks:
         return [Finding(message="The training has no callbacks, so its learning rate stays what it was.")]
-    given = ", ".join(dict.fromkeys(callback.type for callback in fit.callbacks))
-    return [
-        Finding(
-            message=f"Among the callbacks of the training ({given}) there is no class of your own. Those of "
-            "Keras do not follow the schedule of this lab."
-        )
-    ]
+    given = ", ".join(dict.fromkeys(callback.type for callback in callbacks))
+    if any(map(_is_own, callbacks)):
+        text = f"there is no `{scheduler}` of yours, so nothing takes the rate through its cycle."
+    else:
+        text = "there is no class of your own. Those of Keras do not follow the schedule of this lab."
+    return [Finding(message=f"Among the callbacks of the training ({given}) {text}")]
+
+
+def _class_name(evidence: Evidence, name: str) -> str | None:
+    """What the class that stands under a name calls itself; None where that is not known to be a class."""
+    found = evidence.names.get(name)
+    return found.type.rpartition(".")[2] if isinstance(found, ClassView) else None
+
+
+def _is_of_class(callback: Callback, wanted: str | None) -> bool:
+    """Whether a callback is of that class, or of one derived from it; without a name, of any of one's own."""
+    return _is_own(callback) and (wanted is None or wanted in (callback.type, *callback.bases))
 
 
 def _is_own(callback: Callback) -> bool:
@@ -94,12 +122,7 @@ def check_epochs(evidence: Evidence, name: str, epochs: int, *, question: str) -
     if not fits:
         found = _epochs_of_history(evidence, name)
         return _wrong_epochs(found) if found and found != epochs else _nothing_to_see(evidence, name)
-    together = {
-        model: sum(fit.epochs for fit in fits if fit.model == model) for model in {f.model for f in fits}
-    }
-    if any(fit.epochs == epochs for fit in fits) or epochs in together.values():
-        return []
-    return _wrong_epochs(max(fit.epochs for fit in fits))
+    return [] if _of_length(fits, epochs) else _wrong_epochs(max(fit.epochs for fit in fits))
 
 
 def _wrong_epochs(found: int) -> list[Finding]:
@@ -108,21 +131,27 @@ def _wrong_epochs(found: int) -> list[Finding]:
     ]
 
 
-def check_batch_size(evidence: Evidence, name: str, size: int, *, question: str) -> list[Finding]:
+def check_batch_size(
+    evidence: Evidence, name: str, size: int, *, epochs: int, question: str
+) -> list[Finding]:
     """The training takes batches of the size asked for, from arrays or from a dataset."""
-    fit = _longest(evidence, question)
-    if fit is None:
+    fits = _candidates(evidence, question, epochs)
+    if not fits:
         return _nothing_to_see(evidence, name)
-    arrays = fit.training is not None and fit.training.rows is not None
-    found = DEFAULT_BATCH if fit.batch_size is None and arrays else fit.batch_size
-    if found is None or found == size:
+    sizes = [_size_of_batches(fit) for fit in fits]
+    if None in sizes or size in sizes:
         return []
     return [
         Finding(
-            message=f"The training takes batches of {found} images, which is not the number asked for. The "
-            "scheduler has to know the number of batches, too."
+            message=f"The training takes batches of {sizes[-1]} images, which is not the number asked for. "
+            "The scheduler has to know the number of batches, too."
         )
     ]
+
+
+def _size_of_batches(fit: Fit) -> int | None:
+    arrays = fit.training is not None and fit.training.rows is not None
+    return DEFAULT_BATCH if fit.batch_size is None and arrays else fit.batch_size
 
 
 def check_optimiser_used(evidence: Evidence, name: str, optimiser: str, *, question: str) -> list[Finding]:

@@ -33,11 +33,11 @@ tests:
 """
 # Alpha dropout and Monte Carlo dropout on CIFAR-10
 
-A network that has seen the same images thirty times begins to know them by heart. Dropout is the
-oldest remedy that still works: at every step of training it switches off some units at random, so
-that no unit can rely on another one always being there. In this lab you put dropout into a network
-that does not take kindly to it, and then you use the same dropout for something that it was not
-made for: asking a network how sure it is.
+A network that has seen the same images ten times begins to know them by heart. Dropout is a remedy:
+at every step of training it switches off some units at random, so that no unit can rely on another
+one always being there. In this lab you put dropout into a network that does not take kindly to it,
+and then you use the same dropout for something that it was not made for: asking a network how sure
+it is.
 
 1. A self-normalising network of twenty SELU layers, with the kind of dropout that it can live with,
 2. a dropout layer that stays awake after training,
@@ -133,7 +133,7 @@ pictures = dnnlab.show_images(train_images, train_labels, dnnlab.CIFAR10_CLASSES
 # %% [markdown]
 """
 *To think about, not graded:* which of these pictures would you hesitate over yourself? At the end of
-this lab you will see which ones the network hesitates over.
+this lab you will see over which pictures the network hesitates, and between which two answers.
 """
 
 # %% [raw]
@@ -152,7 +152,8 @@ Write `build_alpha_dropout_dnn(rate=0.1)`. It returns a new Keras model, not com
 - has **20 hidden dense layers of 100 units each**, with the **SELU** activation and **LeCun normal**
   initialisation,
 - has **alpha dropout** (`keras.layers.AlphaDropout`) with the given `rate` between the last hidden
-  layer and the output; more such layers after other hidden layers are welcome, but not asked for,
+  layer and the output; more such layers with the same `rate` after other hidden layers are welcome,
+  but not asked for,
 - ends in a softmax over the 10 classes.
 
 **Why SELU and LeCun?** SELU is an ELU, stretched by just so much that a layer whose input has mean 0
@@ -168,8 +169,8 @@ even a special value for SELU: what a unit gives when it is *off* is the limit o
 left, about -1.76. Alpha dropout sets units to that limit, and then scales and shifts everything so
 that mean **and** variance are what they were.
 
-`rate` is the share of units that are dropped. Let the function pass it on: you will want to try
-others.
+`rate` is the share of units that are dropped. Let the function pass it on, so that others can be
+tried; the network you hand in has the default.
 """
 
 # %% [raw]
@@ -512,8 +513,9 @@ def test_is_a_layer(env):
 
 # %% [markdown]
 """
-Two passes of the same numbers through the layer. Standard normal numbers should stay about standard
-normal: mean 0, standard deviation 1.
+Two passes of the same numbers through the layer. They go in with mean 0 and standard deviation 1, and
+should come out with a mean near 0 and a standard deviation near 1. (They are not normally distributed
+any more: half of them have become one and the same number.)
 """
 
 # %%
@@ -850,9 +852,9 @@ name: q5
 """
 ## Question 5: train it
 
-Build a network with `build_alpha_dropout_dnn()`, compile it and train it on the whole training set.
-Do it inside the `if` below, which loads a training that you saved before unless `RETRAIN` says
-otherwise. What is asked for:
+Build a network with `build_alpha_dropout_dnn()`, with its default rate: the file must hold that
+network. Compile it and train it on the whole training set. Do it inside the `if` below, which loads a
+training that you saved before unless `RETRAIN` says otherwise. What is asked for:
 
 - compile with the **Nadam** optimiser, the cross-entropy that takes integer labels, and accuracy as
   a metric,
@@ -864,14 +866,15 @@ otherwise. What is asked for:
 Train the network of question 1, with its dropout asleep at inference; `to_mc_model` wakes it up
 afterwards. So early stopping sees a validation loss without noise.
 
-**Which rate?** With batches of 128, start between 2e-4 and 1e-3. SELU networks learn fast and soon
-know their images by heart: expect the validation loss to turn up after about ten epochs, while the
-training loss goes on falling. Dropout delays the turn; it does not abolish it. If the loss of the
-first epochs jumps about, take half the rate.
+**Which learning rate?** With batches of 128, start between 2e-4 and 1e-3. SELU networks learn fast and
+soon know their images by heart: expect the validation loss to turn up after about ten epochs, while
+the training loss goes on falling. Dropout delays the turn; it does not abolish it. If the loss of the
+first epochs jumps about, take half the learning rate.
 
-**Look twice at the first epochs.** The *training* loss is measured with dropout awake, the
-validation loss with dropout asleep. So the former is a little too pessimistic, and at the beginning
-it may well lie above the latter.
+**Look twice at the first epochs.** The *training* loss may well lie above the validation loss there.
+That is mostly because Keras shows the mean over all batches of the epoch, while the weights improve
+from batch to batch, and the validation loss is measured when the epoch is over. Dropout adds a
+little: it is awake for the former and asleep for the latter.
 
 *Time:* one to two minutes on a laptop, ten to twenty epochs.
 """
@@ -992,7 +995,7 @@ def test_history_belongs(env):
 model: cifar10_alpha_dropout
 points: {validation: 3, test: 1}
 hints:
-- Look at the rate and the number of epochs.
+- Look at the learning rate and the number of epochs.
 - Look at the learning rate and the patience.
 - Look at the learning rate and the patience.
 - A somewhat smaller learning rate may do it.
@@ -1030,7 +1033,8 @@ The same weights, once with dropout asleep and once as the mean of many passes. 
   mean of its passes is more modest.
 - The **agreement**: in how many passes the winning class came first. Where all passes agree, the
   answer is right clearly more often than where they quarrel. The pictures below are those on which
-  they quarrel most.
+  they quarrel most. Above each stands what it shows; the list says, picture by picture, which two
+  classes came first in the most passes.
 
 *Time:* a few seconds for each ten passes. The cells need a saved training, and do nothing without.
 """
@@ -1056,12 +1060,19 @@ if dnnlab.is_saved("cifar10_alpha_dropout"):
         right = np.mean(winners[chosen] == truth[chosen])
         print(f"where {name} ({np.sum(chosen)} pictures): {right:.1%} right")
     unsure = np.argsort(agreement)[:20]
+    print("\nthe pictures below, from left to right, and the two classes that came first most often:")
+    for number, votes_of_one in enumerate(votes[:, unsure].T, start=1):
+        tally = np.bincount(votes_of_one, minlength=len(dnnlab.CIFAR10_CLASSES))
+        leaders = [f"{dnnlab.CIFAR10_CLASSES[i]} in {tally[i]}" for i in np.argsort(-tally)[:2]]
+        shown = dnnlab.CIFAR10_CLASSES[truth[unsure[number - 1]]]
+        print(f"{number:2d}. {shown}: {' and '.join(leaders)} of {len(votes)} passes")
     hesitant = dnnlab.show_images(train_images[unsure], y_valid[unsure], dnnlab.CIFAR10_CLASSES, n=20)
 
 # %% [markdown]
 """
-*To think about, not graded:* do all passes agreeing mean that the answer is right? What would happen
-to the accuracy, to the confidence and to the agreement with `build_alpha_dropout_dnn(0.3)`?
+*To think about, not graded:* which two classes does the network most often hesitate between, and
+would you? Do all passes agreeing mean that the answer is right? What would happen to the accuracy, to
+the confidence and to the agreement with `build_alpha_dropout_dnn(0.3)`?
 
 Now, once, the test set.
 """

@@ -53,6 +53,16 @@ def plain_dropout(reference, data, folder):
     _write(network, _train(network, data, slice(-5_000, None), epochs=2, rate=1e-3), folder)
 
 
+def another_rate(reference, data, folder):
+    """The reference's weights and history, in a network whose dropout has another rate."""
+    import keras
+
+    network = _network(lambda rate: keras.layers.AlphaDropout(2 * rate))
+    network.set_weights(_reference_network(reference).get_weights())
+    network.save(folder / f"{NAME}.keras")
+    shutil.copy(reference / f"{NAME}.history.json", folder)
+
+
 def untrained(reference, data, folder):
     """The network of the reference as it was before training, with the reference's history."""
     import keras
