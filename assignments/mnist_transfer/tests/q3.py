@@ -1,0 +1,14 @@
+from otter.test_files import test_case
+
+OK_FORMAT = False
+
+name = "q3"
+points = None
+
+@test_case(points=0, hidden=False)
+def test_history_has_losses(env):
+    assert 'history_04' in env, 'history_04 is not defined: keep what fit returns'
+    curves = getattr(env['history_04'], 'history', None)
+    assert isinstance(curves, dict), 'history_04 should be what fit returns'
+    assert 'val_loss' in curves, 'history_04 has no val_loss: give fit your validation set as validation_data'
+    assert len(curves['val_loss']) > 0, 'history_04 is empty: not one epoch was trained'
