@@ -259,6 +259,17 @@ class TestCrossValidation:
         assert "highest mean" in messages(cross_validation.check_best(found, "r", "b"))
         assert "0.98" in messages(cross_validation.check_scores_measured(found, "r", question="q4"))
 
+    @pytest.mark.parametrize("by_fold", [False, True])
+    def test_each_mean_comes_from_its_own_trainings(self, by_fold):
+        """Candidates may be listed and trained in any order, but one candidate's figures are no other's."""
+        levels = [0.2, 0.6, 0.9] * 3 if by_fold else [0.2] * 3 + [0.6] * 3 + [0.9] * 3
+        fits = [fit(history={"val_accuracy": [level, level + 0.02]}) for level in levels]
+        measured = evidence(*fits, names={"r": entries(0.91, 0.21, 0.61)})
+        typed = evidence(*fits, names={"r": entries(0.91, 0.92, 0.61)})
+
+        assert [] == cross_validation.check_scores_measured(measured, "r", question="q4")
+        assert "a mean of 0.9" in messages(cross_validation.check_scores_measured(typed, "r", question="q4"))
+
     @pytest.mark.parametrize(
         "results", [None, 3, {}, [], [3], [{}], [{"params": 1, "mean": "x", "std": 0}], [{"mean": 1}]]
     )

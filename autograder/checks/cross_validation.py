@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
+import numpy as np
 
 from autograder.checks.findings import Finding
 from autograder.checks.fits import fits_of_question
@@ -155,7 +156,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def check_scores_measured(evidence: Evidence, name: str, *, question: str) -> list[Finding]:
-    """Each mean lies among the figures that the trainings of the notebook gave, where these are known."""
+    """Each mean may stem from the figures of its own trainings in the notebook, where these are known."""
     if not evidence.observed:
         return []
     fits = fits_of_question(evidence, question)
@@ -163,20 +164,42 @@ def check_scores_measured(evidence: Evidence, name: str, *, question: str) -> li
         return [Finding(message=f"No network was trained for `{name}` when your notebook ran.")]
     if not any("val_loss" in fit.history for fit in fits) and not evidence.evaluations:
         return []
+    candidates = _candidates(evidence, name)
+    foreign = min((_foreign(way, candidates, evidence) for way in _groups(fits, len(candidates))), key=len)
+    return [
+        Finding(
+            message=f"`{name}` holds a mean of {one.mean:.4g}, and the trainings of that candidate gave no "
+            "figures of that size when your notebook ran. Figures have to come from the trainings themselves."
+        )
+        for one in foreign[:1]
+    ]
+
+
+def _groups(fits: list[Fit], count: int) -> Iterator[list[list[Fit]]]:
+    """Each candidate's trainings: candidate by candidate, or fold by fold; all where it cannot be told."""
+    if count and len(fits) % count == 0:
+        size = len(fits) // count
+        yield [fits[at * size : (at + 1) * size] for at in range(count)]
+        yield [fits[at::count] for at in range(count)]
+    else:
+        yield [fits] * count
+
+
+def _foreign(groups: list[list[Fit]], candidates: list[_Candidate], evidence: Evidence) -> list[_Candidate]:
+    """The candidates whose mean comes from no trainings of their own, in whatever order they are listed."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import maximum_bipartite_matching
+
+    possible = [[_may_stem_from(one, group, evidence) for group in groups] for one in candidates]
+    matched = maximum_bipartite_matching(csr_array(np.array(possible, bool)), perm_type="column")
+    return [one for one, group in zip(candidates, matched, strict=True) if group < 0]
+
+
+def _may_stem_from(one: _Candidate, fits: list[Fit], evidence: Evidence) -> bool:
     shares, losses = _scores(evidence, fits)
-    likely = (shares, [100 * value for value in shares], losses)
-    for one in _candidates(evidence, name):
-        errors = [1 - value for value in shares] if one.lower_is_better else []
-        if not math.isfinite(one.mean) or any(_within(abs(one.mean), seen) for seen in (*likely, errors)):
-            continue
-        return [
-            Finding(
-                message=f"`{name}` holds a mean of {one.mean:.4g}, and no training or evaluation of your "
-                "notebook gave figures of that size when it ran. Figures have to come from the trainings "
-                "themselves."
-            )
-        ]
-    return []
+    errors = [1 - value for value in shares] if one.lower_is_better else []
+    likely = (shares, [100 * value for value in shares], losses, errors)
+    return not math.isfinite(one.mean) or any(_within(abs(one.mean), seen) for seen in likely)
 
 
 def _scores(evidence: Evidence, fits: list[Fit]) -> tuple[list[float], list[float]]:
