@@ -196,10 +196,21 @@ def _foreign(groups: list[list[Fit]], candidates: list[_Candidate], evidence: Ev
 
 
 def _may_stem_from(one: _Candidate, fits: list[Fit], evidence: Evidence) -> bool:
-    shares, losses = _scores(evidence, fits)
+    shares, losses = _means(evidence, fits)
     errors = [1 - value for value in shares] if one.lower_is_better else []
     likely = (shares, [100 * value for value in shares], losses, errors)
     return not math.isfinite(one.mean) or any(_within(abs(one.mean), seen) for seen in likely)
+
+
+def _means(evidence: Evidence, fits: list[Fit]) -> tuple[list[float], list[float]]:
+    """The least and the largest mean over these trainings, of accuracies and losses, by the epochs taken."""
+    scores = [_scores(evidence, [fit]) for fit in fits]
+    shares, losses = ([score[kind] for score in scores if score[kind]] for kind in (0, 1))
+    return _ends(shares), _ends(losses)
+
+
+def _ends(scores: list[list[float]]) -> list[float]:
+    return [float(np.mean([taken(one) for one in scores])) for taken in (min, max)] if scores else []
 
 
 def _scores(evidence: Evidence, fits: list[Fit]) -> tuple[list[float], list[float]]:
