@@ -56,6 +56,7 @@ def test_nothing_secret_enters(lab, tmp_path):
     assert 40 < len(secrets)
     assert [] == [secret for secret in secrets if secret in text]
     assert "calibrat" not in text
+    assert [] == [name for name in ("he_normal", "lecun_normal") if name in text]
 
 
 def test_a_stranger_can_read_it(kit):

@@ -84,7 +84,7 @@ def to_mc_model(room):
 def _small_network():
     layers = [keras.layers.Flatten()]
     for rate in (0.2, 0.3):
-        layers.append(keras.layers.Dense(10, activation="selu", kernel_initializer="lecun_normal"))
+        layers.append(keras.layers.Dense(10, activation="selu"))
         layers.append(keras.layers.AlphaDropout(rate))
     layers.append(keras.layers.Dense(CLASSES, activation="softmax"))
     return keras.Sequential([keras.Input(IMAGE), *layers])

@@ -19,11 +19,9 @@ def test_the_four_arrays_exist(env):
 
 @test_case(points=0, hidden=False)
 def test_generate_pairs_gives_two_arrays_and_labels(env):
-    import numpy as np
     assert callable(env['generate_pairs']), 'generate_pairs should be a function'
-    rng = np.random.default_rng(0)
-    images = rng.random((200, *env['X1'].shape[1:]), dtype=np.float32)
-    found = env['generate_pairs'](images, np.arange(200) % 10, 8, rng)
+    rng = env['np'].random.default_rng(0) if 'np' in env else None
+    found = env['generate_pairs'](env['X1'], env['y1'], 8, rng)
     batch = next(found) if hasattr(found, '__next__') else found
     assert batch is not None, 'generate_pairs returns None: does it end with a return?'
     assert len(batch) == 2, f'a batch is ((a, b), labels), two things; this one has {len(batch)}'
