@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -140,6 +141,13 @@ hints:
 """
 '''
 
+SEED_CHECK = '''
+# %% [raw]
+"""
+# SEED CHECK
+"""
+'''
+
 
 @pytest.fixture
 def solutions(tmp_path, monkeypatch):
@@ -249,11 +257,24 @@ class TestMaster:
         assert caught.value.what.startswith(message)
         assert f"{lab.master}, cell 12" == caught.value.where
 
+    def test_a_seed_check_tells_who_sets_the_global_seed(self, lab):
+        """One raw cell stands for a free public test, failed under a global seed, passed on evidence."""
+        with_ladder(lab, SEED_CHECK)
+        (case,) = (case for case in read_master(lab).cases if "batches" in case.name)
+        names = {}
+        exec(case.source, names)
+
+        assert (False, 0.0) == (case.hidden, case.points)
+        with pytest.raises(AssertionError, match=r"dnnlab\.set_seed"):
+            names[case.name]({"dnnlab": SimpleNamespace(global_seed_is_set=lambda: True)})
+        names[case.name]({"dnnlab": SimpleNamespace(global_seed_is_set=lambda: False)})
+        names[case.name]({})
+
     def test_a_ladder_belongs_to_the_tests(self, lab):
         """A ladder anywhere else would be a test without a question."""
         lab.master.write_text(MASTER + LADDER)
 
-        with pytest.raises(LabProblem, match="a ladder outside the tests"):
+        with pytest.raises(LabProblem, match="tests outside BEGIN TESTS and END TESTS"):
             read_master(lab)
 
     @pytest.mark.parametrize(

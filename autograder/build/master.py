@@ -14,8 +14,8 @@ from typing import Any
 
 import attrs
 
-from autograder.build.ladder import expand
 from autograder.build.settings import read_settings
+from autograder.build.stock import expand
 from autograder.errors import LabProblem
 from autograder.labs import Lab
 
@@ -92,7 +92,7 @@ class Master:
 
 
 def master_notebook(lab: Lab) -> Any:
-    """The master as Otter Assign takes it: with a cell for each test, also of ladders.
+    """The master as Otter Assign takes it: with a cell for each test, also of those in stock.
 
     Raises LabProblem where it is missing or cannot be read, and for a ladder that cannot be expanded.
     """
@@ -101,13 +101,13 @@ def master_notebook(lab: Lab) -> Any:
     notebook = _read_notebook(lab)
     cells = []
     for number, cell in enumerate(notebook.cells, start=1):
-        tests = _steps(cell, lab, _place(lab, number))
+        tests = _in_stock(cell, lab, _place(lab, number))
         cells += [cell] if tests is None else [new_code_cell(test) for test in tests]
     notebook.cells = cells
     return notebook
 
 
-def _steps(cell: Any, lab: Lab, where: str) -> list[str] | None:
+def _in_stock(cell: Any, lab: Lab, where: str) -> list[str] | None:
     return expand(cell.source, lab.name, where) if cell.cell_type == "raw" else None
 
 
@@ -140,9 +140,9 @@ def read_master(lab: Lab) -> Master:
     question = ""
     for number, cell in enumerate(_read_notebook(lab).cells, start=1):
         where = _place(lab, number)
-        steps = _steps(cell, lab, where)
-        if steps is not None:
-            cases += [_read_case(step, question, where) for step in _in_tests(steps, blocks, where)]
+        stock = _in_stock(cell, lab, where)
+        if stock is not None:
+            cases += [_read_case(test, question, where) for test in _among_tests(stock, blocks, where)]
         elif cell.cell_type == "raw":
             question = _follow_boundary(cell.source, blocks, question, where)
         elif blocks[-1:] == ["tests"]:
@@ -187,10 +187,10 @@ def _follow_boundary(source: str, blocks: list[str], question: str, where: str) 
     return str(read_settings(source, where).get("name", "")) if block == "question" else question
 
 
-def _in_tests(steps: list[str], blocks: list[str], where: str) -> list[str]:
+def _among_tests(stock: list[str], blocks: list[str], where: str) -> list[str]:
     if blocks[-1:] != ["tests"]:
-        raise LabProblem("a ladder outside the tests", where=where, hint="move it before END TESTS")
-    return steps
+        raise LabProblem("tests outside BEGIN TESTS and END TESTS", where=where, hint="move the cell there")
+    return stock
 
 
 def _read_case(source: str, question: str, where: str) -> Case:

@@ -923,6 +923,11 @@ else:
 # BEGIN TESTS
 """
 
+# %% [raw]
+"""
+# SEED CHECK
+"""
+
 # %%
 """ # BEGIN TEST CONFIG
 points: 0
@@ -1093,9 +1098,6 @@ it is far below, something of the validation set has got into the training.
 # %%
 if QUICK:
     print("QUICK is on. Before you hand in, train once with QUICK = False and RETRAIN = True.")
-if dnnlab.global_seed_is_set():
-    print("TensorFlow's global seed is set. If you gave fit arrays, every epoch had the same batches.")
-    print("Use dnnlab.set_seed and dnnlab.batches instead; the former also clears the seed.")
 print("saved training found" if dnnlab.is_saved("cifar10_alpha_dropout") else "no saved training found")
 
 # %% [markdown]

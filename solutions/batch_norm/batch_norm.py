@@ -482,6 +482,11 @@ else:
 # BEGIN TESTS
 """
 
+# %% [raw]
+"""
+# SEED CHECK
+"""
+
 # %%
 """ # BEGIN TEST CONFIG
 points: 0
@@ -945,10 +950,6 @@ the two networks at one and the same learning rate?
 # %%
 if QUICK:
     print("QUICK is on. Before you hand in, train once with QUICK = False and RETRAIN = True.")
-if dnnlab.global_seed_is_set():
-    print("TensorFlow's global seed is set. If you gave fit arrays, every epoch had the same batches,")
-    print("which costs a network with batch normalisation many points.")
-    print("Use dnnlab.set_seed and dnnlab.batches instead; the former also clears the seed.")
 print("saved training found" if dnnlab.is_saved("cifar10_bn") else "no saved training found")
 
 # %% [markdown]

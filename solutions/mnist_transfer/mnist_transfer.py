@@ -518,6 +518,11 @@ else:
 # BEGIN TESTS
 """
 
+# %% [raw]
+"""
+# SEED CHECK
+"""
+
 # %%
 """ # BEGIN TEST CONFIG
 points: 0
@@ -1988,9 +1993,6 @@ among themselves?
 # %%
 if QUICK:
     print("QUICK is on. Before you hand in, train once with QUICK = False and RETRAIN = True.")
-if dnnlab.global_seed_is_set():
-    print("TensorFlow's global seed is set. If you gave fit arrays, every epoch had the same batches.")
-    print("Use dnnlab.set_seed and dnnlab.batches instead; the former also clears the seed.")
 for name in ("mnist_0_4", "mnist_5_9"):
     print(name, "is saved" if dnnlab.is_saved(name) else "is not saved yet")
 

@@ -773,6 +773,11 @@ else:
 # BEGIN TESTS
 """
 
+# %% [raw]
+"""
+# SEED CHECK
+"""
+
 # %%
 """ # BEGIN TEST CONFIG
 points: 0
@@ -906,9 +911,6 @@ of the validation set has got into the training.
 # %%
 if QUICK:
     print("QUICK is on. Before you hand in, train once with QUICK = False and RETRAIN = True.")
-if dnnlab.global_seed_is_set():
-    print("TensorFlow's global seed is set. If you gave fit arrays, every epoch had the same batches.")
-    print("Use dnnlab.set_seed and dnnlab.batches instead; the former also clears the seed.")
 print("saved training found" if dnnlab.is_saved("cifar10_one_cycle") else "no saved training found")
 
 # %% [markdown]

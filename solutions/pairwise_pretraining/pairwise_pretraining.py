@@ -706,6 +706,11 @@ else:
 # BEGIN TESTS
 """
 
+# %% [raw]
+"""
+# SEED CHECK
+"""
+
 # %%
 """ # BEGIN TEST CONFIG
 points: 0
@@ -1057,9 +1062,6 @@ the whole folder, so that nothing happens to the files that you hand in.
 # %%
 if QUICK:
     print("QUICK is on. Before you hand in, train once with QUICK = False and RETRAIN = True.")
-if dnnlab.global_seed_is_set():
-    print("TensorFlow's global seed is set. If you gave fit arrays, every epoch had the same batches.")
-    print("Use dnnlab.set_seed and dnnlab.batches instead; the former also clears the seed.")
 for name in ("mnist_pairs", "mnist_pairwise"):
     print(name, "is saved" if dnnlab.is_saved(name) else "is NOT saved")
 

@@ -6,6 +6,11 @@ name = "q2"
 points = None
 
 @test_case(points=0, hidden=False)
+def test_batches_come_in_a_new_order_each_epoch(env):
+    seeded = 'dnnlab' in env and env['dnnlab'].global_seed_is_set()
+    assert not seeded, "TensorFlow's global seed is set. If you gave fit arrays, every epoch had the same batches in the same order, which costs accuracy, and most of all with batch normalisation: use dnnlab.set_seed, which also clears that seed, and dnnlab.batches. If you gave it a dataset that is shuffled anew in every epoch, all is well. No point depends on this."
+
+@test_case(points=0, hidden=False)
 def test_history_has_losses(env):
     assert 'history' in env, 'history is not defined: keep what fit returns'
     curves = getattr(env['history'], 'history', None)

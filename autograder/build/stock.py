@@ -1,4 +1,6 @@
-"""A ladder of accuracy: one raw cell of a master that stands for the hidden tests of all its steps.
+"""Tests that labs have in common: raw cells of a master that stand for them.
+
+A ladder of accuracy stands for the hidden tests of all its steps:
 
     # ACCURACY LADDER
     model: cifar10_bn
@@ -11,6 +13,11 @@
 There is a step for each hint, and a first one below them for a network that has learned anything. `points`
 are those of each step, for "validation", "test" or both. Of several ladders in one question, all but one
 need a `name` of their own, which begins the names of their tests, and a `title`, which begins their messages.
+
+And one without settings, for a question in which a network is trained, stands for the public check that
+no global seed makes the batches the same in every epoch:
+
+    # SEED CHECK
 """
 
 from __future__ import annotations
@@ -24,7 +31,21 @@ from autograder.errors import LabProblem
 __all__ = ["expand"]
 
 _LADDER = re.compile(r"\A#\s*ACCURACY LADDER\s*\n(?P<config>.*)\Z", re.DOTALL)
+_SEED = re.compile(r"\A#\s*SEED CHECK\s*\Z")
 _FIRST = "The saved network has hardly learned."
+_SEED_CHECK = '''""" # BEGIN TEST CONFIG
+points: 0
+"""  # END TEST CONFIG
+
+
+def test_batches_come_in_a_new_order_each_epoch(env):
+    seeded = "dnnlab" in env and env["dnnlab"].global_seed_is_set()
+    assert not seeded, (
+        "TensorFlow's global seed is set. If you gave fit arrays, every epoch had the same batches in the "
+        "same order, which costs accuracy, and most of all with batch normalisation: use dnnlab.set_seed, "
+        "which also clears that seed, and dnnlab.batches. If you gave it a dataset that is shuffled anew in "
+        "every epoch, all is well. No point depends on this."
+    )'''
 _STEP = '''""" # BEGIN TEST CONFIG
 hidden: true
 points: {points}
@@ -41,10 +62,12 @@ def test_{name}_{step}(env):
 
 
 def expand(source: str, lab: str, where: str) -> list[str] | None:
-    """The tests that a raw cell of the master stands for; None where it is no ladder.
+    """The tests that a raw cell of the master stands for; None where it stands for none.
 
     lab: its name. Raises LabProblem for a ladder with other settings than these.
     """
+    if _SEED.match(source):
+        return [_SEED_CHECK]
     found = _LADDER.match(source)
     if not found:
         return None
