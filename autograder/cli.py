@@ -301,6 +301,66 @@ def _check_marks(labs: list[Lab]) -> None:
 
 
 @main.command()
+@click.argument("labs", nargs=-1, metavar="[LAB]...")
+@click.option(
+    "--plot", "folder", type=_ANY, metavar="DIR", help="Draw them here as well, a PNG for each lab."
+)
+def marks(labs: tuple[str, ...], folder: Path | None) -> None:
+    """Show every threshold of the hidden tests, and the samples that it follows from."""
+    from rich.console import Console
+
+    from autograder.labs import find_lab, find_labs
+    from autograder.thresholds import plot, table, thresholds_of
+
+    found = {lab: thresholds_of(lab) for lab in [find_lab(name) for name in labs] or find_labs()}
+    console = Console()
+    console.print(table([one for thresholds in found.values() for one in thresholds]))
+    for lab, thresholds in found.items():
+        if folder is not None and thresholds:
+            folder.mkdir(parents=True, exist_ok=True)
+            plot(thresholds, folder / f"{lab.name}.png")
+            console.print(folder / f"{lab.name}.png", soft_wrap=True)
+
+
+@main.command()
+@click.argument("labs", nargs=-1, metavar="[LAB]...")
+@click.option("--entry", "names", multiple=True, metavar="NAME", help="Only this entry; may be repeated.")
+@click.option("--every-run", is_flag=True, help="Only the entries that every run of the tests grades.")
+@click.option(
+    "--times",
+    type=click.IntRange(1, 100),
+    default=1,
+    show_default=True,
+    help="Grade each entry so often; only what holds every time counts.",
+)
+@click.option("--jobs", type=click.IntRange(1, 64), help="How many at a time; without it one per core.")
+@click.option("--data", metavar="DIR|miniature", default=_MINIATURE, show_default=True)
+@click.option(
+    "--out",
+    type=_ANY,
+    metavar="DIR",
+    help="Where a folder for each lab is made, and what did not change is kept; without it a cache.",
+)
+def corpus(
+    labs: tuple[str, ...],
+    names: tuple[str, ...],
+    every_run: bool,
+    times: int,
+    jobs: int | None,
+    data: str,
+    out: Path | None,
+) -> None:
+    """Grade a lab's corpus of right and wrong answers, and show which hidden test fails which.
+
+    Fails where a right answer loses points, a wrong one loses none or some in another question, and where
+    a hidden test fails no wrong answer. Writes matrix.html and matrix.json.
+    """
+    from autograder.corpus.command import run_corpora
+
+    run_corpora(labs, names=names, every_run=every_run, times=times, jobs=jobs, source=data, out=out)
+
+
+@main.command()
 @_sandbox_option("local")
 @_IMAGE
 @click.option("--out", type=_ANY, metavar="DIR", help="Results folder; without it a new temporary one.")

@@ -1,11 +1,9 @@
-"""A lab's corpus: right answers in many spellings and wrong ones with one misconception each.
-
-Every entry is the reference submission with something changed, and is graded the way a student's work is.
-Right entries must lose nothing; a wrong one must lose points in its question and in no other.
+"""The entries of a lab's corpus: each is the reference submission with something changed.
 
     solutions/<lab>/corpus/correct/<name>.toml
     solutions/<lab>/corpus/wrong/<name>.toml
     solutions/<lab>/corpus/models.py            recipes of model files
+    solutions/<lab>/corpus/every_run.txt        the entries that every run of the tests grades, by name
 
 An entry:
 
@@ -21,36 +19,24 @@ An entry:
     new = "..."                    #   and what replaces it; or
     whole = "..."                  # the new source of those cells, all of them together; or
     add = "..."                    # a new code cell behind the last of those cells
-
-A recipe is a function of `models.py` with the name that entries use, hyphens as underscores:
-`recipe(reference, data, folder)` writes model files into `folder`. `reference` is the folder of the files
-that the reference solution reached, `data` an `autograder.data.DataSet`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import multiprocessing
-import os
 import shutil
-import tempfile
 import tomllib
-from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from autograder.errors import AutograderError, LabProblem
+from autograder.corpus.models import NONE, REFERENCE
+from autograder.errors import LabProblem
 from autograder.labs import Lab
-from autograder.records import Outcome
-from autograder.sandbox.contract import Sandbox
 
-__all__ = ["Change", "Entry", "grade_corpus", "make_models", "read_corpus", "write_submission"]
+__all__ = ["Change", "Entry", "chosen", "read_corpus", "read_every_run", "write_submission"]
 
-_REFERENCE, _NO_HISTORY, _NONE = "reference", "no-history", "none"
 _CELLS = ("solution", "given", "check")
 
 
@@ -80,7 +66,7 @@ class Entry:
     about: str
     correct: bool
     fails: tuple[str, ...] = ()
-    models: str = _REFERENCE
+    models: str = REFERENCE
     checks: bool = True
     changes: tuple[Change, ...] = ()
 
@@ -101,6 +87,26 @@ def read_corpus(lab: Lab) -> tuple[Entry, ...]:
     if twice:
         raise LabProblem(f"two entries are named {twice[0]}", where=str(folder), hint="rename one of them")
     return tuple(entries)
+
+
+def read_every_run(lab: Lab) -> tuple[Entry, ...]:
+    """The entries that every run of the tests grades: those on the lab's list, or all if it has none.
+
+    Raises LabProblem for a name on the list that no entry has.
+    """
+    path, entries = lab.folder / "corpus" / "every_run.txt", read_corpus(lab)
+    if not path.exists():
+        return entries
+    return chosen(entries, path.read_text(encoding="utf-8").split(), where=str(path))
+
+
+def chosen(entries: tuple[Entry, ...], names: Iterable[str], *, where: str) -> tuple[Entry, ...]:
+    """The entries of these names. Raises LabProblem for a name that no entry has."""
+    wanted = set(names)
+    unknown = sorted(wanted - {entry.name for entry in entries})
+    if unknown:
+        raise LabProblem(f"no entry is named {unknown[0]}", where=where, hint="mend the name")
+    return tuple(entry for entry in entries if entry.name in wanted)
 
 
 def _read(path: Path, lab: Lab, *, correct: bool) -> Entry:
@@ -141,7 +147,7 @@ def write_submission(entry: Entry, lab: Lab, folder: Path, models: Path) -> None
         notebook.cells = [cell for cell in notebook.cells if cell.metadata.get("part") != "check"]
     folder.mkdir(parents=True)
     (folder / lab.notebook_name).write_bytes(notebook_bytes(with_stable_cells(notebook)))
-    for path in sorted((models / entry.models).iterdir()) if entry.models != _NONE else ():
+    for path in sorted((models / entry.models).iterdir()) if entry.models != NONE else ():
         shutil.copyfile(path, folder / path.name)
 
 
@@ -174,106 +180,3 @@ def _replace(own: list[tuple[int, Any]], old: str, new: str) -> None:
         raise ValueError(f"{old!r} stands {found} times, not once,")
     for _, cell in own:
         cell.source = cell.source.replace(old, new)
-
-
-def make_models(lab: Lab, recipes: Iterable[str], data: Path, cache: Path | None = None) -> Path:
-    """A folder with the model files of each recipe, made now unless an earlier call made the same.
-
-    data: a folder as `autograder.data.prepare` returns it. Raises LabProblem for a recipe that does not work.
-    """
-    from autograder.data import load
-
-    identity = load(data, lab.dataset).identity
-    reference = lab.trained(identity)
-    if not reference.is_dir():
-        raise LabProblem(
-            f"there are no trained models of {lab.name} on {identity!r}",
-            where=str(reference),
-            hint="train the reference solution on these data and keep its files there",
-        )
-    folder = (cache or _cache()) / lab.name / _hash(lab, reference, identity)
-    folder.mkdir(parents=True, exist_ok=True)
-    _make(folder / _REFERENCE, lambda to: _copy(reference, to))
-    _make(folder / _NO_HISTORY, lambda to: _copy(reference, to, without=".history.json"))
-    missing = sorted({one for one in recipes if one != _NONE and not (folder / one).exists()})
-    if missing:
-        # A process of its own: whoever grades a corpus should not become one that has run TensorFlow.
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as worker:
-            for name in missing:
-                worker.submit(_cook, lab, name, data, reference, folder).result()
-    return folder
-
-
-def _cook(lab: Lab, name: str, data: Path, reference: Path, folder: Path) -> None:
-    from autograder.data import load
-
-    try:
-        recipe = getattr(_recipes(lab), name.replace("-", "_"))
-        _make(folder / name, lambda to: recipe(reference, load(data, lab.dataset), to))
-    except AutograderError:
-        raise
-    except Exception as error:  # a recipe is a lab's code: it can raise anything
-        raise LabProblem(
-            f"the recipe {name!r} does not work: {type(error).__name__}: {error}",
-            where=str(lab.folder / "corpus" / "models.py"),
-            hint="mend the recipe",
-        ) from error
-
-
-def _recipes(lab: Lab) -> Any:
-    path = lab.folder / "corpus" / "models.py"
-    spec = importlib.util.spec_from_file_location("corpus_models", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def _make(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Fill a new folder and put it into place when it is complete."""
-    if folder.exists():
-        return
-    fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-"))
-    try:
-        fill(fresh)
-        if not folder.exists():
-            fresh.rename(folder)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-
-
-def _copy(source: Path, target: Path, *, without: str = "\0") -> None:
-    for path in source.iterdir():
-        if not path.name.endswith(without):
-            shutil.copyfile(path, target / path.name)
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "autograder" / "corpus"
-
-
-def _hash(lab: Lab, reference: Path, identity: str) -> str:
-    digest = hashlib.sha256(identity.encode())
-    for path in (lab.folder / "corpus" / "models.py", *sorted(reference.iterdir())):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
-
-
-def grade_corpus(
-    lab: Lab, out: Path, jobs: int, sandbox: Sandbox, data: Path, *, entries: Iterable[Entry] | None = None
-) -> dict[str, Outcome]:
-    """Grade the entries, by default all of them, like a batch of students; what `out` already holds is kept.
-
-    Returns the outcome of each entry by its name.
-    """
-    from autograder.batch import grade
-    from autograder.intake import Candidate
-
-    chosen = read_corpus(lab) if entries is None else tuple(entries)
-    models = make_models(lab, (entry.models for entry in chosen), data)
-    with tempfile.TemporaryDirectory(prefix="autograder-corpus-") as scratch:
-        for entry in chosen:
-            write_submission(entry, lab, Path(scratch) / entry.name, models)
-        candidates = [Candidate(name=entry.name, path=Path(scratch) / entry.name) for entry in chosen]
-        outcomes = grade(candidates, lab, out=out, sandbox=sandbox, data=data, jobs=jobs)
-    return {outcome.submission: outcome for outcome in outcomes}
