@@ -82,6 +82,15 @@ class Calibration:
         reach = _reach([getattr(sample, which) for sample in self.samples])
         return self._mean(which) - max(self.margin(which), reach)
 
+    def most(self, which: str) -> float:
+        """Accuracy that this architecture hardly reaches by training alone; which: "validation" or "test".
+
+        As far above the mean as one further sample strays at most by the bound of the full mark, and five
+        points at least: others may train better than the reference does.
+        """
+        reach = _reach([getattr(sample, which) for sample in self.samples])
+        return self._mean(which) + max(LADDER * MARGIN, reach)
+
     def largest_gap(self) -> float:
         """How far test accuracy may lie above validation accuracy.
 

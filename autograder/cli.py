@@ -194,17 +194,23 @@ def _warn_of_no_walls(sandbox: Sandbox) -> None:
 
 
 def _show(outcomes: list[Outcome], out: Path, *, as_json: bool) -> None:
-    """Print the outcomes and end with their status."""
+    """Print the outcomes and what is suspicious among them, and end with their status."""
+    from autograder.batch.results import replace_text
     from autograder.records import Verdict
+    from autograder.suspicion.records import to_json
+    from autograder.suspicion.together import look_among
 
+    suspicions = look_among(out, [outcome.submission for outcome in outcomes])
+    replace_text(out / "suspicions.json", to_json(suspicions))
     if as_json:
         click.echo("[" + ",".join(outcome.to_json().rstrip() for outcome in outcomes) + "]")
     else:
         from rich.console import Console
 
-        from autograder.report import print_table
+        from autograder.report import print_suspicions, print_table
 
         print_table(outcomes, Console())
+        print_suspicions(suspicions, Console())
         click.echo(f"Gradebook: {out / 'grades.csv'}")
     if any(outcome.verdict is Verdict.FAULT for outcome in outcomes):
         raise click.exceptions.Exit(MachineFault.exit_status)

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from autograder.batch.parts import Progress
+    from autograder.suspicion import Suspicion
 
-__all__ = ["live_progress", "outcome_line", "print_table", "write_grades"]
+__all__ = ["live_progress", "outcome_line", "print_suspicions", "print_table", "write_grades"]
 
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 _COLOURS = {Verdict.GRADED: "green", Verdict.UNGRADABLE: "yellow", Verdict.FAULT: "red"}
@@ -117,6 +118,17 @@ def _notes(outcome: Outcome) -> list[str]:
         [f"{outcome.reason}: {outcome.hint}" if outcome.hint else outcome.reason] if outcome.reason else []
     )
     return [*reason, *outcome.notes]
+
+
+def print_suspicions(suspicions: Iterable[Suspicion], console: Console) -> None:
+    """Print what a person should look at, a line each; nothing where there is nothing."""
+    from rich.text import Text
+
+    lines = [legible(f"{', '.join(one.submissions)}: {one.text}") for one in suspicions]
+    if lines:
+        console.print("For a person to look at (no point depends on it):", highlight=False)
+    for line in lines:
+        console.print(Text(f"- {line}"), soft_wrap=True)
 
 
 def live_progress(console: Console) -> Progress:

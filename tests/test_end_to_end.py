@@ -254,6 +254,18 @@ class TestScores:
         assert "Code cell 1 of your notebook ended its own kernel" in record["output"]
 
 
+class TestSuspicions:
+    """What the batch tells a person to look at."""
+
+    def test_who_shares_a_network_is_told(self, graded):
+        """Four handed in one file: they are named together, with why that may be honest."""
+        record = json.loads((graded.out / "suspicions.json").read_text(encoding="utf-8"))
+        (alike,) = (one for one in record["suspicions"] if one["kind"] == "alike")
+
+        assert ["leaves", "no_history", "reference", "wrong_q1"] == alike["submissions"]
+        assert "The notebooks set the same seed" in alike["text"]
+
+
 class TestSameScores:
     """A submission's score doesn't depend on when, how often or after what it is graded."""
 

@@ -12,7 +12,7 @@ from autograder.kit import make_kit
 from autograder.labs import find_lab
 
 PACKAGE = Path(autograder.__file__).parent
-JUDGING = ("judge", "checks", "networks", "evidence", "calibration", "signals")
+JUDGING = ("judge", "checks", "networks", "evidence", "calibration", "signals", "suspicion")
 DRIVING = ("batch", "cli", "report", "run", "build", "sandbox", "intake", "corpus", "proof", "calibrate")
 ALLOWED = {
     "room": (),
@@ -20,7 +20,18 @@ ALLOWED = {
     "sandbox": ("errors",),
     "evidence": ("errors", "calibration", "signals", "data", "labs", "networks"),
     "checks": ("errors", "evidence", "networks", "data", "labs", "tasks", "signals", "live"),
-    "judge": ("errors", "evidence", "networks", "checks", "calibration", "signals", "data", "labs"),
+    "suspicion": ("checks", "evidence"),
+    "judge": (
+        "errors",
+        "evidence",
+        "networks",
+        "checks",
+        "calibration",
+        "signals",
+        "suspicion",
+        "data",
+        "labs",
+    ),
     "intake": ("errors", "labs"),
 }
 """What each part may import of the package, itself aside."""

@@ -19,6 +19,7 @@ from autograder.errors import AutograderError, Ungradable, UsageProblem
 from autograder.labs import Lab
 from autograder.records import Outcome, Verdict
 from autograder.report import write_grades
+from autograder.suspicion.records import TRACES
 
 __all__ = ["rejudge"]
 
@@ -145,7 +146,7 @@ def _replace(place: Path, work: Path, outcome: Outcome) -> None:
     if outcome.verdict is Verdict.GRADED:
         (work / "results.json").replace(results)
     replace_text(place / "outcome.json", outcome.to_json())
-    for name in ("tests.jsonl", "fault.log"):
+    for name in ("tests.jsonl", "fault.log", *TRACES):
         (place / name).unlink(missing_ok=True)
         if (work / name).exists():
             (work / name).replace(place / name)

@@ -154,6 +154,8 @@ class Evidence:
     """Of each layer class that the notebook defined, by name, the Keras classes that it derives from."""
     patched: tuple[str, ...] = ()
     global_seed_set: bool = False
+    seeds: tuple[int, ...] = ()
+    """What `dnnlab.set_seed` was called with."""
     problems: tuple[str, ...] = ()
     """What could not be read of this evidence."""
     observed: bool = True
@@ -291,6 +293,7 @@ def read_evidence(folder: Path) -> Evidence:
         layer_classes=_guarded(lambda: class_bases(names.get("layer_classes")), {}, problems),
         patched=tuple(str(name)[:200] for name in names.get("patched", []) or [])[:50],
         global_seed_set=names.get("global_seed_set") is True,
+        seeds=_seeds(names.get("seeds")),
         problems=tuple(problems),
     )
 
@@ -400,6 +403,10 @@ def _fit(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fit:
 
 def _count(value: Any) -> int | None:
     return value if type(value) is int and value >= 0 else None
+
+
+def _seeds(found: Any) -> tuple[int, ...]:
+    return tuple(seed for seed in found if type(seed) is int) if isinstance(found, list) else ()
 
 
 def _callback(record: dict[str, Any]) -> Callback:

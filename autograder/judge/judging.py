@@ -19,6 +19,7 @@ from autograder.judge.results import TestResult, gradescope
 from autograder.labs import Lab
 from autograder.networks.trained import reference_networks
 from autograder.signals import signals_of
+from autograder.suspicion.alone import write_traces
 
 if TYPE_CHECKING:
     from otter.test_files.exception_test import ExceptionTestFile
@@ -29,7 +30,8 @@ __all__ = ["judge", "judge_evidence"]
 def judge(*, evidence: Path, lab: Lab, tests: Path, data: Path, destination: Path) -> None:
     """Judge one evidence folder.
 
-    Writes `tests.jsonl`, a line per test as it is judged, and at the end Gradescope's `results.json`.
+    Writes `tests.jsonl`, a line per test as it is judged, and at the end Gradescope's `results.json` and what
+    a class is compared by.
     tests: the folder of Otter test files. data: as `autograder.data.prepare` gives it.
     Raises LabProblem where the lab is wrong, MachineFault where a test breaks rather than fails.
     """
@@ -41,6 +43,7 @@ def judge(*, evidence: Path, lab: Lab, tests: Path, data: Path, destination: Pat
             results.append(result)
             lines.write(json.dumps(attrs.asdict(result)) + "\n")
             lines.flush()
+    write_traces(found, destination)
     record = gradescope(results, found)
     (destination / "results.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
 

@@ -8,6 +8,7 @@ changes nothing: the driver's requests for evidence pass IPython by, and put pat
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,8 @@ _GUARDED = (
     *("contextlib", "inspect", "io", "math", "os", "pathlib", "posixpath", "traceback", "zipfile"),
 )
 """The packages whose functions are put back before anything is described: what the description relies on."""
+_MOST_SEEDS = 50
+"""So many different seeds are noted; more say nothing."""
 
 
 class _Room:
@@ -44,6 +47,8 @@ class _Room:
         _serve_data()
         # Saved trainings stay readable, but the code that made them is what the room wants to see run.
         dnnlab.is_saved = lambda name: False
+        self.seeds: set[int] = set()
+        dnnlab.set_seed = self._note_seeds(dnnlab.set_seed)
         self.probes = load_probes(self.job.kit / "lab_probes.py")
         self.collector = Collector(self.job.questions, _namespace)
         # Taken now, as a notebook may replace the method later.
@@ -55,6 +60,15 @@ class _Room:
         }
         self._changed: set[str] = set()
         self._folder = self.job.work
+
+    def _note_seeds(self, set_seed: Callable[[int], None]) -> Callable[[int], None]:
+        @functools.wraps(set_seed)
+        def noted(n: int) -> None:
+            set_seed(n)
+            if len(self.seeds) < _MOST_SEEDS:
+                self.seeds.add(int(n))
+
+        return noted
 
     def mark(self, question: str) -> None:
         """Note that a question's names are complete."""
@@ -74,7 +88,7 @@ class _Room:
         record, arrays = self.collector.names()
         record |= {"fits": self.budget.fits, "evaluations": self.budget.evaluations}
         record |= {"patched": sorted(self._changed)[:50]}
-        record["global_seed_set"] = bool(dnnlab.global_seed_is_set())
+        record |= {"global_seed_set": bool(dnnlab.global_seed_is_set()), "seeds": sorted(self.seeds)}
         self._write("names", (record, arrays | self.budget.recorder.arrays))
 
     def _write_probe(self, name: str) -> None:
