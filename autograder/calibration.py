@@ -2,8 +2,8 @@
 
 `solutions/<lab>/calibration.json` holds, per data set, one sample per seed. Everything else follows:
 
-- the full mark lies so low that the reference itself misses it at most once in 10,000 trainings, by
-  Student's t prediction bound for one further sample, and at least 3 points under its mean (Pham et al.
+- the full mark lies so low that the reference itself misses it at most once in 10,000 trainings (see
+  `autograder.tails` for how far one further sample strays), and at least 3 points under its mean (Pham et al.
   2020, "Problems and opportunities in training deep learning software systems": equal trainings differ by
   up to 2.9 points through the implementation alone), or where the reference errs more rarely than that, so
   low that errors may double;
@@ -16,7 +16,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ import numpy as np
 
 from autograder.errors import LabProblem
 from autograder.samples import read_record, write_record
+from autograder.tails import stray
 
 __all__ = [
     "FEWEST",
@@ -79,8 +79,8 @@ class Calibration:
 
     def full(self, which: str) -> float:
         """Accuracy from which everything is earned; which: "validation" or "test"."""
-        reach = _reach([getattr(sample, which) for sample in self.samples])
-        return self._mean(which) - max(self.margin(which), reach)
+        below = stray([-value for value in self._values(which)], RISK)
+        return self._mean(which) - max(self.margin(which), below)
 
     def most(self, which: str) -> float:
         """Accuracy that this architecture hardly reaches by training alone; which: "validation" or "test".
@@ -88,8 +88,7 @@ class Calibration:
         As far above the mean as one further sample strays at most by the bound of the full mark, and five
         points at least: others may train better than the reference does.
         """
-        reach = _reach([getattr(sample, which) for sample in self.samples])
-        return self._mean(which) + max(LADDER * MARGIN, reach)
+        return self._mean(which) + max(LADDER * MARGIN, stray(self._values(which), RISK))
 
     def largest_gap(self) -> float:
         """How far test accuracy may lie above validation accuracy.
@@ -98,18 +97,13 @@ class Calibration:
         lie level with it all the same.
         """
         gaps = [sample.test - sample.validation for sample in self.samples]
-        return max(0.0, float(np.mean(gaps))) + max(MARGIN, _reach(gaps))
+        return max(0.0, float(np.mean(gaps))) + max(MARGIN, stray(gaps, RISK))
 
     def _mean(self, which: str) -> float:
-        return float(np.mean([getattr(sample, which) for sample in self.samples]))
+        return float(np.mean(self._values(which)))
 
-
-def _reach(values: list[float]) -> float:
-    """How far one further sample strays to one side with probability RISK: t * s * sqrt(1 + 1/n)."""
-    from scipy import stats
-
-    n = len(values)
-    return float(stats.t.ppf(1 - RISK, n - 1)) * float(np.std(values, ddof=1)) * math.sqrt(1 + 1 / n)
+    def _values(self, which: str) -> list[float]:
+        return [getattr(sample, which) for sample in self.samples]
 
 
 def read_samples(path: Path, model: str, data: str) -> tuple[Sample, ...]:

@@ -347,6 +347,7 @@ def marks(labs: tuple[str, ...], folder: Path | None) -> None:
     metavar="DIR",
     help="Where a folder for each lab is made, and what did not change is kept; without it a cache.",
 )
+@click.option("--tell", is_flag=True, help="Write what students are told into the wrong answers' files.")
 def corpus(
     labs: tuple[str, ...],
     names: tuple[str, ...],
@@ -355,6 +356,7 @@ def corpus(
     jobs: int | None,
     data: str,
     out: Path | None,
+    tell: bool,
 ) -> None:
     """Grade a lab's corpus of right and wrong answers, and show which hidden test fails which.
 
@@ -363,7 +365,9 @@ def corpus(
     """
     from autograder.corpus.command import run_corpora
 
-    run_corpora(labs, names=names, every_run=every_run, times=times, jobs=jobs, source=data, out=out)
+    run_corpora(
+        labs, names=names, every_run=every_run, times=times, jobs=jobs, source=data, out=out, tell=tell
+    )
 
 
 @main.command()

@@ -26,6 +26,7 @@ from autograder.networks.inference import statistics_of
 from autograder.networks.records import Graph
 from autograder.networks.stack import hidden_ends
 from autograder.samples import damaged, read_record, write_record
+from autograder.tails import stray
 from autograder.tasks import part_of, preparation_of
 
 __all__ = [
@@ -40,8 +41,6 @@ __all__ = [
 ]
 
 RISK = 1e-4
-FITTED = RISK / 10
-"""The risk that ends are fitted for: some hundred samples tell of such tails only roughly."""
 FEWEST = 200
 """Fewer samples than this make no interval."""
 IMAGES = 1_000
@@ -71,27 +70,11 @@ class Signals:
 def _interval(samples: tuple[float, ...]) -> tuple[float, float]:
     """Both ends that one further sample passes with probability RISK each.
 
-    For the logarithm of a standard deviation, as it is a product of as many factors as there are layers. Its
-    tails are heavier than the normal distribution's, and the upper one may be heavier than the lower. So each
-    is taken for that of a Student's t distribution around the median, with the spread and the kurtosis of the
-    samples on that side.
+    For the logarithm of a standard deviation, as it is a product of as many factors as there are layers.
     """
     logarithms = np.log(samples)
-    middle = float(np.median(logarithms))
-    below, above = (_reach(side[side > 0]) for side in (middle - logarithms, logarithms - middle))
-    return math.exp(middle - below), math.exp(middle + above)
-
-
-def _reach(distances: np.ndarray) -> float:
-    """How far one further sample strays to a side, given how far those on that side did."""
-    from scipy.special import stdtrit
-
-    if not len(distances):
-        return 0.0
-    square, fourth = float((distances**2).mean()), float((distances**4).mean())
-    freedom = 4 + 6 / max(fourth / square**2 - 3, 0.1)
-    quantile = float(stdtrit(freedom, 1 - FITTED)) * math.sqrt((freedom - 2) / freedom)
-    return quantile * math.sqrt(square * (1 + 1 / len(distances)))
+    middle = float(logarithms.mean())
+    return math.exp(middle - stray(-logarithms, RISK)), math.exp(middle + stray(logarithms, RISK))
 
 
 def signal_images(task: Task, data: DataSet) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +13,15 @@ from autograder.calibration import FEWEST, Calibration, read_samples
 from autograder.labs import Lab
 from autograder.samples import read_record
 from autograder.signals import read_signals
+from autograder.tails import MANY
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = ["Threshold", "plot", "table", "thresholds_of"]
 
-_ACCURACY = "Student's t bound for one further training, or 3 points under the mean"
-_GAP = "Student's t bound for one further training, at least 3 points"
-_SIGNAL = "t tails fitted to each side's spread and kurtosis"
+_SAMPLES = {False: "Student's t bound for one further sample", True: "peaks over threshold"}
+"""How far one further sample strays, by whether there are many."""
 
 
 @attrs.frozen(kw_only=True)
@@ -62,14 +62,14 @@ def _of_trainings(lab: Lab, model: str, data: str) -> Iterator[Threshold]:
             measure=f"{which} accuracy",
             samples=tuple(getattr(sample, which) for sample in samples),
             marks={"floor": found.floor(), "full mark": found.full(which)},
-            source=_ACCURACY,
+            source=f"{_way(samples)}, or {found.margin(which):.1%} under the mean",
         )
     yield Threshold(
         **place,
         measure="test above validation accuracy",
         samples=tuple(sample.test - sample.validation for sample in samples),
         marks={"at most": found.largest_gap()},
-        source=_GAP,
+        source=f"{_way(samples)}, or 3 points",
     )
 
 
@@ -89,8 +89,12 @@ def _of_signals(lab: Lab, model: str, data: str) -> Iterator[Threshold]:
             measure=measure,
             samples=samples,
             marks={"from": ends[0], "to": ends[1]},
-            source=_SIGNAL,
+            source=f"{_way(samples)}, of the logarithm",
         )
+
+
+def _way(samples: Sized) -> str:
+    return _SAMPLES[len(samples) >= MANY]
 
 
 def table(thresholds: list[Threshold]) -> Table:

@@ -11,6 +11,7 @@ import pytest
 
 from autograder.build.reference import submission_notebook
 from autograder.corpus import Change, Entry, make_models, read_corpus, write_submission
+from autograder.corpus.entries import write_told
 from autograder.errors import LabProblem
 from autograder.labs import find_lab
 
@@ -18,6 +19,32 @@ LAB = find_lab("cifar10_dnn")
 
 
 # ------------------------------------------------------------------------------------------------ the format
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "One line.",
+        "Two lines.\nThe second one has `code` and a \\ in it.",
+        "Quotes: \" and ''' over\ntwo lines.",
+        "A tab\tand\nan escape \x1b.",
+    ],
+)
+def test_what_is_told_is_kept_beside_an_entry(tmp_path, message):
+    """Whatever a message holds, it comes back from the entry's file, and replaces what stood there."""
+    folder = tmp_path / "corpus" / "wrong"
+    folder.mkdir(parents=True)
+    lines = 'about = "an error"\nfails = ["q1"]\n\n[[change]]\nquestion = "q1"\nadd = "x = 1"\n'
+    (folder / "sample.toml").write_text(lines)
+    lab = attrs.evolve(LAB, folder=tmp_path)
+    for told in ({"q1 - old": "Old."}, {"q1 - layers": message, "q1 - units": "More."}):
+        (entry,) = read_corpus(lab)
+        write_told(lab, entry, told)
+
+    assert {"q1 - layers": message, "q1 - units": "More."} == read_corpus(lab)[0].told
+    assert entry.changes == read_corpus(lab)[0].changes
+    write_told(lab, entry, {})
+    assert lines == (folder / "sample.toml").read_text()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 
+import attrs
 import pytest
 
 from autograder.corpus import Entry
@@ -85,6 +86,21 @@ def test_a_perfect_matrix_has_no_problem(perfect):
 def test_what_is_a_problem(row, problems):
     """Points lost without cause, survivors, scores that change and what has none, each with its entry."""
     assert [f"{row.entry.name}: {problem}" for problem in problems] == row.problems()
+
+
+def test_messages_are_held_against_their_entry():
+    """On the miniature a message that is new, gone or not the entry's is a problem; figures may differ."""
+    told = {ONE: "It has 19 layers, with a spread of 1.3e-5.", TWO: "Units.", OTHER: "Loss."}
+    entry = Entry(name="wrong", about="an error", correct=False, fails=("q1",), told=told)
+    failed = {ONE: "It has 21 layers, with a spread of 0.02.", TWO: "Other words."}
+    found = matrix_of(Row(entry=entry, runs=(Run(outcome=graded(ONE, TWO).outcome, failed=failed),)))
+    small = attrs.evolve(found, data="toy-miniature")
+
+    assert [
+        f"wrong: {TWO} tells something else than the entry has",
+        f"wrong: {OTHER} tells something else than the entry has",
+    ] == small.problems()[:2]
+    assert [f"{OTHER}: fails no wrong answer"] == found.problems()
 
 
 def test_a_test_that_fails_now_and_then_kills_nothing():

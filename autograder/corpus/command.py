@@ -6,17 +6,18 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import attrs
 import click
 from rich.console import Console
 
 from autograder.batch.results import replace_text
-from autograder.corpus.entries import Entry, chosen, read_corpus, read_every_run
+from autograder.corpus.entries import Entry, chosen, read_corpus, read_every_run, write_told
 from autograder.corpus.grading import grade_corpus
 from autograder.corpus.matrix import Matrix
 from autograder.corpus.models import cache
 from autograder.corpus.report import summary, to_html
-from autograder.data import load, prepare
-from autograder.errors import LabProblem
+from autograder.data import MINIATURE, load, prepare
+from autograder.errors import LabProblem, UsageProblem
 from autograder.labs import Lab, find_lab, find_labs
 from autograder.report import live_progress
 from autograder.sandbox.warm import WarmProcessSandbox
@@ -33,12 +34,15 @@ def run_corpora(
     jobs: int | None,
     source: str,
     out: Path | None,
+    tell: bool,
 ) -> None:
     """Grade, print and write; all labs where none is named. Raises LabProblem where a matrix has problems.
 
     Entries are ours and trusted, so that a warm sandbox will do. Single entries (`names`) cannot show that
     each test fails one: then only their own problems count.
     """
+    if tell and source != MINIATURE:
+        raise UsageProblem("entries hold the messages of the miniature", hint="leave out --data or --tell")
     found = 0
     with WarmProcessSandbox() as sandbox:
         for lab in [find_lab(name) for name in labs] or find_labs():
@@ -58,12 +62,25 @@ def run_corpora(
                 )
             finally:
                 progress.close()
-            found += _tell(matrix, folder, single=bool(names))
+            if tell:
+                matrix = _with_messages(matrix, lab)
+            found += _show(matrix, folder, single=bool(names))
     if found:
         raise LabProblem(
             f"{found} problem(s) in the corpus",
             hint="mend the check or the entry",
         )
+
+
+def _with_messages(matrix: Matrix, lab: Lab) -> Matrix:
+    """Write what each wrong answer is told into its entry; returns the matrix of these entries."""
+    rows = []
+    for row in matrix.rows:
+        if not row.entry.correct:
+            write_told(lab, row.entry, row.failed)
+            row = attrs.evolve(row, entry=attrs.evolve(row.entry, told=row.failed))
+        rows.append(row)
+    return attrs.evolve(matrix, rows=tuple(rows))
 
 
 def _entries(lab: Lab, names: Sequence[str], every_run: bool) -> tuple[Entry, ...]:
@@ -72,7 +89,7 @@ def _entries(lab: Lab, names: Sequence[str], every_run: bool) -> tuple[Entry, ..
     return read_every_run(lab) if every_run else read_corpus(lab)
 
 
-def _tell(matrix: Matrix, folder: Path, *, single: bool) -> int:
+def _show(matrix: Matrix, folder: Path, *, single: bool) -> int:
     if single:
         for row in matrix.rows:
             click.echo(f"{row.entry.name}: {row.points}")

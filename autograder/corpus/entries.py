@@ -19,10 +19,14 @@ An entry:
     new = "..."                    #   and what replaces it; or
     whole = "..."                  # the new source of those cells, all of them together; or
     add = "..."                    # a new code cell behind the last of those cells
+
+    [told]                         # wrong entries only, written by `autograder corpus --tell`:
+    "q1 - hidden layers" = "..."   # what a student is told by each test that fails it, on the miniature
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import tomllib
 from collections.abc import Iterable
@@ -35,7 +39,7 @@ from autograder.corpus.models import NONE, REFERENCE
 from autograder.errors import LabProblem
 from autograder.labs import Lab
 
-__all__ = ["Change", "Entry", "chosen", "read_corpus", "read_every_run", "write_submission"]
+__all__ = ["Change", "Entry", "chosen", "read_corpus", "read_every_run", "write_submission", "write_told"]
 
 _CELLS = ("solution", "given", "check")
 
@@ -69,6 +73,7 @@ class Entry:
     models: str = REFERENCE
     checks: bool = True
     changes: tuple[Change, ...] = ()
+    told: dict[str, str] = attrs.field(factory=dict)
 
 
 def read_corpus(lab: Lab) -> tuple[Entry, ...]:
@@ -122,6 +127,22 @@ def _read(path: Path, lab: Lab, *, correct: bool) -> Entry:
             f"this entry cannot be used: {error}", where=str(path), hint="compare it with another entry"
         ) from error
     return entry
+
+
+def write_told(lab: Lab, entry: Entry, told: dict[str, str]) -> None:
+    """Put what a student is told into the entry's file, in place of what stands there."""
+    path = lab.folder / "corpus" / ("correct" if entry.correct else "wrong") / f"{entry.name}.toml"
+    rest = path.read_text(encoding="utf-8").partition("\n[told]\n")[0].rstrip()
+    lines = [f"{_quoted(test)} = {_quoted(message)}" for test, message in told.items()]
+    text = "\n".join([rest, "", "[told]", *lines, ""]) if told else f"{rest}\n"
+    path.write_text(text, encoding="utf-8")
+
+
+def _quoted(text: str) -> str:
+    """A TOML string: over several lines where it has some and that is possible."""
+    if "\n" in text and "'''" not in text and text.replace("\n", "").isprintable():
+        return f"'''\n{text}'''"
+    return json.dumps(text, ensure_ascii=False)
 
 
 def write_submission(entry: Entry, lab: Lab, folder: Path, models: Path) -> None:

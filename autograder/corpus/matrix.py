@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from autograder.corpus.entries import Entry
+from autograder.data import MINIATURE
 from autograder.records import Outcome, Verdict
 
 __all__ = ["Matrix", "Row", "Run", "read_run"]
@@ -75,6 +77,19 @@ class Row:
             found[f"has not one score but {_listed(self.scores)}"] = None
         return [f"{self.entry.name}: {problem}" for problem in found]
 
+    def other_words(self) -> list[str]:
+        """Where a student is told something else than the entry says, if it says anything; numbers aside."""
+        if not self.entry.told:
+            return []
+        expected = {test: _without_numbers(message) for test, message in self.entry.told.items()}
+        found: dict[str, None] = {}
+        for run in self.runs:
+            said = {test: _without_numbers(message) for test, message in run.failed.items()}
+            for test in sorted(said.keys() | expected.keys()):
+                if said.get(test) != expected.get(test):
+                    found[f"{self.entry.name}: {test} tells something else than the entry has"] = None
+        return list(found)
+
 
 @attrs.frozen(kw_only=True)
 class Matrix:
@@ -92,9 +107,14 @@ class Matrix:
         return [row.entry.name for row in self.rows if not row.entry.correct and test in row.killers]
 
     def problems(self) -> list[str]:
-        """Every survivor, every point lost without cause, every idle test; empty for a perfect matrix."""
-        idle = [f"{test}: fails no wrong answer" for test in self.tests if not self.killed_by(test)]
-        return [problem for row in self.rows for problem in row.problems()] + idle
+        """Every survivor, every point lost without cause, every idle test; empty for a perfect matrix.
+
+        On the miniature also every message that is not the one that stands in its entry.
+        """
+        found = [problem for row in self.rows for problem in row.problems()]
+        if self.data.endswith(MINIATURE):
+            found += [problem for row in self.rows for problem in row.other_words()]
+        return found + [f"{test}: fails no wrong answer" for test in self.tests if not self.killed_by(test)]
 
     def to_json(self) -> str:
         """All of it, for another program."""
@@ -107,6 +127,10 @@ class Matrix:
             "problems": self.problems(),
         }
         return json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+
+
+def _without_numbers(message: str) -> str:
+    return re.sub(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?", "#", message)
 
 
 def _listed(scores: list[float]) -> str:

@@ -27,10 +27,11 @@ REFERENCE, NO_HISTORY, NONE = "reference", "no-history", "none"
 """What an entry may hand in without a recipe."""
 
 
-def make_models(lab: Lab, recipes: Iterable[str], data: Path) -> Path:
+def make_models(lab: Lab, recipes: Iterable[str], data: Path, keep: Path | None = None) -> Path:
     """A folder with the model files of each recipe, made now unless an earlier call made the same.
 
-    data: a folder as `autograder.data.prepare` returns it. Raises LabProblem for a recipe that does not work.
+    data: a folder as `autograder.data.prepare` returns it. keep: where they are kept, by default in a cache.
+    Raises LabProblem for a recipe that does not work.
     """
     from autograder.data import load
 
@@ -42,7 +43,7 @@ def make_models(lab: Lab, recipes: Iterable[str], data: Path) -> Path:
             where=str(reference),
             hint="train the reference solution on these data and keep its files there",
         )
-    folder = cache() / "models" / lab.name / _hash(lab, reference, identity)
+    folder = (keep or cache() / "models") / lab.name / _hash(lab, reference, identity)
     folder.mkdir(parents=True, exist_ok=True)
     _make(folder / REFERENCE, lambda to: _copy(reference, to))
     _make(folder / NO_HISTORY, lambda to: _copy(reference, to, without=".history.json"))

@@ -70,7 +70,7 @@ right.
   `QUICK`, set `RETRAIN = True` once for the real one.
 - `SEED`: where the random numbers start. With the same seed you get the same initial weights and
   the same order of images, so you can tell whether a change of yours helped or whether you were
-  lucky.
+  lucky. Choose a number of your own, and keep it.
 """
 
 # %%

@@ -69,7 +69,7 @@ types; passing it means that your answer can be graded, not yet that it is right
   saved like any other: after playing with `QUICK`, set `RETRAIN = True` once for the real one.
 - `SEED`: where the random numbers start. With the same seed you get the same initial weights and
   the same order of images, so you can tell whether a change of yours helped or whether you were
-  lucky.
+  lucky. Choose a number of your own, and keep it.
 """
 
 # %%

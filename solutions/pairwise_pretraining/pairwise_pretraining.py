@@ -68,8 +68,9 @@ a second or so; passing it means that your answer can be graded, not yet that it
   again, so you can close the notebook today and go on tomorrow. With `True` it is trained afresh and
   the saved one is replaced. A quick training is saved like any other: after playing with `QUICK`, set
   `RETRAIN = True` once for the real one.
-- `SEED`: where the random numbers start. With the same seed you get the same initial weights and the
-  same pairs, so you can tell whether a change of yours helped or whether you were lucky.
+- `SEED`: where the random numbers start. With the same seed you get the same initial weights and
+  the same pairs, so you can tell whether a change of yours helped or whether you were lucky. Choose
+  a number of your own, and keep it.
 """
 
 # %%
