@@ -109,3 +109,21 @@ def test_behind_a_probe_a_notebook_is_cut_again(budget, network):
 
     assert [2, 2] == trained(network, *rows(640), batch_size=32, epochs=3)
     assert 1 == len(budget.fits)
+
+
+def test_evaluations_of_fit_are_told_from_others(budget, network):
+    """What `fit` evaluates with its validation data is written down as that, also after a fit that failed."""
+    network.fit(*rows(64), validation_data=rows(32), epochs=1, verbose=0)
+    with pytest.raises(ValueError, match="Unknown"):
+        network.fit(*rows(64), epochs=1, verbose=0, callbacks=[RaisesValueError()])
+    network.evaluate(*rows(32), verbose=0)
+
+    assert [True, False] == [one["in_fit"] for one in budget.evaluations]
+
+
+class RaisesValueError(keras.callbacks.Callback):
+    """Fails as soon as training begins."""
+
+    def on_train_begin(self, logs=None):
+        """Fail."""
+        raise ValueError("Unknown")

@@ -714,7 +714,7 @@ def _not_evaluated(evidence: Evidence, values: Mapping[str, float]) -> list[Find
     tried = [one for one in evidence.evaluations if len(one.results) > 1]
     shares = [share for one in tried for share in one.results[1:]]
     strange = [name for name, value in values.items() if all(abs(value - share) > NEAR for share in shares)]
-    if len(strange) <= len(values) + 1 - len({one.model for one in tried}):
+    if len(strange) <= len(values) + 1 - len({one.model for one in tried if not one.in_fit}):
         return []
     message = (
         f"`{strange[0]}` is {values[strange[0]]:.4g}, and no network that your notebook evaluated was right "

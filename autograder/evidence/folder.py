@@ -127,6 +127,8 @@ class Evaluation:
     model: int
     learning_rate: float | None
     results: tuple[float, ...]
+    in_fit: bool = False
+    """Whether `fit` made it, as it does with its validation data."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -443,6 +445,7 @@ def _evaluation(record: dict[str, Any]) -> Evaluation:
         model=int(record["model"]),
         learning_rate=None if rate is None else number(rate),
         results=tuple(float(value) for value in values if isinstance(value, (int, float))),
+        in_fit=record.get("in_fit") is True,
     )
 
 

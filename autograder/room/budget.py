@@ -51,6 +51,7 @@ class Budget:
         self.evaluations: list[dict[str, Any]] = []
         self._models: list[Any] = []
         self._calls = 0
+        self._fitting = False
         self._probe_steps: int | None = None
         """While a probe runs: the steps that it has left."""
 
@@ -86,7 +87,7 @@ class Budget:
             eager = model.run_eagerly
             self._shrink(settings)
             try:
-                model.run_eagerly = True
+                model.run_eagerly = self._fitting = True
                 history = fit(model, **settings)
                 record["history"] = self.recorder.value(history)
                 return history
@@ -98,7 +99,7 @@ class Budget:
                 record["history"] = self.recorder.value(history)
                 return history
             finally:
-                model.run_eagerly = eager
+                model.run_eagerly, self._fitting = eager, False
                 model.train_function = model.test_function = None
 
         return budgeted
@@ -118,6 +119,7 @@ class Budget:
                 self.evaluations.append(
                     {
                         "model": self._serial(model),
+                        "in_fit": self._fitting,
                         "learning_rate": compiled.get("optimizer", {}).get("learning_rate"),
                         "results": [self.recorder.value(value) for value in _results(result)],
                     }
