@@ -15,7 +15,7 @@ from autograder.evidence import Unanswered
 from autograder.networks.inference import Evaluation
 from autograder.report import print_suspicions
 from autograder.suspicion import Suspicion, alone
-from autograder.suspicion.likeness import compare, fingerprint
+from autograder.suspicion.likeness import compare, fingerprint, worth_comparing
 from autograder.suspicion.records import TRACES, to_json
 from autograder.suspicion.together import look_among
 
@@ -83,6 +83,13 @@ def test_the_order_of_units_hides_no_copy(step):
 
     assert 0.95 < found.correlation
     assert found.reordered
+
+
+def test_strangers_are_told_apart_at_once():
+    """Of a class, only pairs of one origin and one size are worth comparing, whatever the order of units."""
+    networks = [trained(1), trained(2), shuffled(trained(1)), carried_on(trained(2), 0.2), trained(1)[1:]]
+
+    assert [(0, 2), (1, 3)] == list(worth_comparing([fingerprint(network) for network in networks]))
 
 
 def test_networks_of_other_sizes_cannot_be_compared():

@@ -8,13 +8,13 @@ a copy in which both were changed is still that copy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Fingerprint", "Likeness", "compare", "fingerprint"]
+__all__ = ["Fingerprint", "Likeness", "compare", "fingerprint", "worth_comparing"]
 
 _WIDTH = 256
 """To how many numbers a unit's incoming weights are cut down at most, by a fixed random projection."""
@@ -73,6 +73,23 @@ def _scaled(kernel: NDArray[np.generic]) -> NDArray[np.float32]:
     return scaled
 
 
+def worth_comparing(networks: Sequence[Fingerprint]) -> Iterator[tuple[int, int]]:
+    """The pairs of networks, by position, whose first layers have anything to do with each other.
+
+    A class has many pairs, nearly all of them strangers: this tells those apart with few operations a pair.
+    """
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for at, network in enumerate(networks):
+        by_shape.setdefault(network.kernels[0].shape, []).append(at)
+    for (inputs, units), members in by_shape.items():
+        kernels = np.stack([networks[at].kernels[0] for at in members])
+        for number, one in enumerate(members[:-1]):
+            others = kernels[number + 1 :].transpose(1, 0, 2).reshape(inputs, -1)
+            alike = (kernels[number].T @ others).reshape(units, -1, units).max(axis=2).mean(axis=0)
+            for ahead in np.flatnonzero(alike >= _STRANGERS):
+                yield one, members[number + 1 + int(ahead)]
+
+
 def compare(one: Fingerprint, other: Fingerprint) -> Likeness | None:
     """How alike two networks are; None where they differ in size.
 
@@ -81,33 +98,31 @@ def compare(one: Fingerprint, other: Fingerprint) -> Likeness | None:
     """
     if [kernel.shape for kernel in one.kernels] != [kernel.shape for kernel in other.kernels]:
         return None
-    matched: list[float] = []
+    matched: list[NDArray[np.float32]] = []
     order: NDArray[np.intp] | None = None
     reordered = False
     for at, (mine, theirs) in enumerate(zip(one.kernels, other.kernels, strict=True)):
         if order is not None and len(theirs) == len(order):
             theirs = theirs[order]
-        last = at == len(one.kernels) - 1
-        order, alike = _matched(mine, theirs, ordered=last)
-        matched += alike.tolist()
-        reordered = reordered or bool((order != np.arange(len(order))).any())
-        if np.mean(matched) < _STRANGERS:
-            break
-    return Likeness(correlation=float(np.mean(matched)), reordered=reordered)
+        order, alike = _matched(mine, theirs, ordered=at == len(one.kernels) - 1)
+        matched.append(alike)
+        reordered = reordered or order is not None
+    return Likeness(correlation=float(np.concatenate(matched).mean()), reordered=reordered)
 
 
 def _matched(
     mine: NDArray[np.float32], theirs: NDArray[np.float32], *, ordered: bool
-) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """For each of my units theirs that fits, and how well; ordered: whether each has its own place."""
+) -> tuple[NDArray[np.intp] | None, NDArray[np.float32]]:
+    """For each of my units theirs that fits, None where each is in its place; and how well they fit.
+
+    ordered: whether units have a place of their own, as those of classes have.
+    """
     from scipy.optimize import linear_sum_assignment
 
-    same = np.arange(mine.shape[1])
-    straight = (mine * theirs).sum(axis=0)
+    straight = np.einsum("ij,ij->j", mine, theirs)
     if ordered or straight.mean() > _IN_PLACE:
-        return same, straight
+        return None, straight
     alike = mine.T @ theirs
-    if alike.max(axis=1).mean() < _STRANGERS:
-        return same, straight
     order = linear_sum_assignment(alike, maximize=True)[1]
-    return order, alike[same, order]
+    same = np.arange(len(order))
+    return (None if (order == same).all() else order), alike[same, order]

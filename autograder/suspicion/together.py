@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from itertools import combinations
 from pathlib import Path
 
 import attrs
 import numpy as np
 
-from autograder.suspicion.likeness import Fingerprint, Likeness, compare
+from autograder.suspicion.likeness import Fingerprint, Likeness, compare, worth_comparing
 from autograder.suspicion.records import TRACES, Suspicion
 
 __all__ = ["ALIKE", "SAME", "look_among"]
@@ -59,7 +58,8 @@ def _alike(known: list[_Traces], model: str) -> Iterator[Suspicion]:
     """Groups of submissions whose networks have a common origin, each group once for each reason."""
     having = [one for one in known if model in one.networks]
     pairs: dict[str, list[tuple[_Traces, _Traces, Likeness]]] = {}
-    for one, other in combinations(having, 2):
+    for first, second in worth_comparing([one.networks[model] for one in having]):
+        one, other = having[first], having[second]
         likeness = compare(one.networks[model], other.networks[model])
         if likeness is not None and (why := _reason(one, other, likeness)):
             pairs.setdefault(why, []).append((one, other, likeness))
