@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import attrs
 
-__all__ = ["CheckFailed", "Finding", "listed", "require"]
+__all__ = ["CheckFailed", "Finding", "listed", "quoted", "require"]
 
 
 class CheckFailed(AssertionError):
@@ -33,3 +33,8 @@ def listed(words: Iterable[object]) -> str:
     """Words as a sentence has them: "1", "1 and 2", "1, 2 and 3"."""
     *first, last = map(str, words)
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Names of the student's own as a sentence has them: "`X` and `y`"."""
+    return listed(f"`{name}`" for name in names)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from autograder.checks.findings import Finding, listed
+from autograder.checks.findings import Finding, quoted
 from autograder.checks.preparation import identify, infer, recognise, rows_of
 from autograder.evidence import ArrayView, Evidence, Unanswered, describe
 from autograder.tasks import SETS, Part, Preparation, part_of, renumbered
@@ -97,16 +96,12 @@ def check_sizes(evidence: Evidence, model: str, sets: tuple[str, ...] = SETS) ->
     # Images and labels are mostly cut alike: what is wrong with both is said once.
     return [
         Finding(
-            message=f"{_quoted(names)} {'have' if len(names) > 1 else 'has'} {rows:,} rows, {how} than the "
+            message=f"{quoted(names)} {'have' if len(names) > 1 else 'has'} {rows:,} rows, {how} than the "
             "question asks for.",
             where=names[0],
         )
         for (rows, how), names in wrong.items()
     ]
-
-
-def _quoted(names: Iterable[str]) -> str:
-    return listed(f"`{name}`" for name in names)
 
 
 def check_rows(evidence: Evidence, model: str) -> list[Finding]:
@@ -245,8 +240,8 @@ def _out_of_step(strays: list[Part]) -> list[Finding]:
     if not strays:
         return []
     message = (
-        f"The labels in {_quoted(part.labels_name for part in strays)} are not those of the pictures in "
-        f"{_quoted(part.images_name for part in strays)}, row by row. Cut, shuffle and pick both in the same "
+        f"The labels in {quoted(part.labels_name for part in strays)} are not those of the pictures in "
+        f"{quoted(part.images_name for part in strays)}, row by row. Cut, shuffle and pick both in the same "
         "way, or a network learns noise."
     )
     return [Finding(message=message, where=strays[0].labels_name)]
