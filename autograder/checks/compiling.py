@@ -61,7 +61,7 @@ def check_loss(model: ModelView, *, labels: ArrayView | None) -> list[Finding]:
         why = (
             ", which takes each output for a question of its own. Here exactly one class is right."
             if name == _plain(BINARY)
-            else ". Where exactly one class is right, a network learns by the cross-entropy over all classes, "
+            else ". Where exactly one class is right, a network learns by a cross-entropy over all classes, "
             "in the variant that fits how the labels are written."
         )
         return [Finding(message=f"The model is compiled with {shown}{why}")]
