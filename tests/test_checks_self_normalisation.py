@@ -79,6 +79,7 @@ def test_a_wrong_network(of, activation, spread, first, last):
     found = of(dense_model(SHAPE, WIDTHS, activation, spread=spread))
 
     assert first in found[0]
+    assert "activation and the spread of its weights" in found[0]
     assert last in found[1]
 
 

@@ -170,12 +170,25 @@ class TestWhich:
 
     @pytest.mark.parametrize("value", [np.nan, np.inf])
     def test_values_that_are_not_finite(self, sets, of, value):
-        """They are named as such, in every check."""
+        """They are told once, with all sets; the other checks point there."""
         arrays = scaled(sets, *statistics(sets["train"]))
         for array in arrays.values():
             array[:, 0, 0, 0] = value
 
-        assert all("not finite" in message for message in of(arrays))
+        pictures, training, others = of(arrays)
+
+        assert "`X_train_scaled`, `X_valid_scaled` and `X_test_scaled` hold values that are not" in pictures
+        assert 1 == pictures.count("not finite")
+        assert training == others == "See 'pictures': the values are not finite."
+
+    def test_one_set_that_is_not_finite(self, sets, of):
+        """One set is named alone, and the checks of other sets say nothing of it."""
+        arrays = scaled(sets, *statistics(sets["train"]))
+        arrays["test"][:, 0, 0, 0] = np.nan
+        pictures, training, others = of(arrays)
+
+        assert "`X_test_scaled` holds values that are not finite" in pictures
+        assert ("", "See 'pictures': the values are not finite.") == (training, others)
 
     def test_other_pictures(self, sets, of):
         """A set in another order is found by the check of pictures, and breaks no other."""

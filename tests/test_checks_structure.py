@@ -1,10 +1,13 @@
 """Structure beyond what the corpora try: distributions of fresh weights, inputs as rows of numbers."""
 
+import attrs
 import numpy as np
 import pytest
-from networks_by_hand import dense_model, scaling
+from networks_by_hand import dense_model, layer, scaling
 
 from autograder.checks import structure
+from autograder.networks.graph import parse
+from autograder.networks.inference import forward
 
 WIDTHS = (100, 100, 10)
 
@@ -78,6 +81,123 @@ def test_rows_of_numbers():
     net = dense_model(192, WIDTHS, "selu")
 
     assert [] == structure.check_input(net, shape=(8, 8, 3), flat=True)
-    assert 1 == len(structure.check_input(net, shape=(8, 8, 3)))
-    assert 1 == len(structure.check_input(net, shape=(8, 8, 1), flat=True))
+    (rows,) = structure.check_input(net, shape=(8, 8, 3))
+    assert "takes rows of 192 numbers, so somebody has to flatten each picture first" in rows.message
+    (other,) = structure.check_input(net, shape=(8, 8, 1), flat=True)
+    assert "takes inputs of shape (192,); a picture has another shape" in other.message
     assert [] == structure.check_input(dense_model((8, 8, 3), WIDTHS, "selu"), shape=(8, 8, 3), flat=True)
+
+
+GLOROT = scaling(1.0, "uniform", "fan_avg")
+
+
+def glorot(rng, shape):
+    """Glorot uniform; where inputs are many more than units, its spread is nearly that of He."""
+    return rng.uniform(-1, 1, shape) * (6 / sum(shape)) ** 0.5
+
+
+def of_one_layer(net, number, *, initialiser=None, **changes):
+    """A model with other settings in one of its dense layers, and with that initialiser's kernel."""
+    layers = [dict(entry) for entry in net.config["config"]["layers"]]
+    at = [index for index, entry in enumerate(layers) if entry["class_name"] == "Dense"][number]
+    layers[at]["config"] = layers[at]["config"] | changes
+    weights = dict(net.weights)
+    if initialiser:
+        kernel, bias = weights[layers[at]["config"]["name"]]
+        weights[layers[at]["config"]["name"]] = [initialiser(kernel), bias]
+    config = net.config | {"config": net.config["config"] | {"layers": layers}}
+    return attrs.evolve(net, config=config, weights=weights, outputs=outputs_of(config, weights, net))
+
+
+def outputs_of(config, weights, net):
+    """What a model computes for the fixed inputs."""
+    graph = parse(config)
+    given = np.random.default_rng(0).random((len(net.outputs), *graph.input_shape), dtype=np.float32)
+    return forward(graph, weights, given)
+
+
+def test_the_first_of_several_initialisers():
+    """A layer whose spread is right by its shape is named with those that forgot the same initialiser."""
+    net = dense_model(800, (100, 100, 100, 10), "elu", initialiser=GLOROT, draw=glorot)
+    first, second, _ = structure.hidden_layers(net)
+    (found,) = structure.check_initialisers(net, "he")
+
+    assert structure.starts_from(net, first, "he") and not structure.starts_from(net, second, "he")
+    assert found.message.startswith("Hidden layer 1, the first of 3, starts from Glorot uniform")
+
+
+def test_one_layer_with_another_initialiser():
+    """A single layer is named alone, and one of its family by name only where it fails."""
+    net = dense_model(300, (100, 100, 100, 10), "selu")
+    wide = of_one_layer(net, 1, initialiser=lambda kernel: 3 * kernel)
+    other = of_one_layer(wide, 1, kernel_initializer=GLOROT)
+
+    assert structure.check_initialisers(wide, "lecun")[0].message.startswith(
+        "Hidden layer 2 starts from LeCun"
+    )
+    assert structure.check_initialisers(other, "lecun")[0].message.startswith(
+        "Hidden layer 2 starts from Glor"
+    )
+
+
+def test_a_right_spread_by_another_name():
+    """Weights that are spread as they should be pass, whatever their initialiser calls itself."""
+    net = dense_model(300, WIDTHS, "selu", initialiser=GLOROT)
+
+    assert [] == structure.check_initialisers(net, "lecun")
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1])
+def test_equal_weights(value):
+    """Of equal weights it is told what they do, which is another thing than a spread that does not fit."""
+    net = dense_model(300, WIDTHS, "selu", draw=lambda rng, shape: np.full(shape, value))
+    (found,) = structure.check_initialisers(net, "lecun")
+
+    assert "Hidden layer 1, the first of 2, starts from equal weights: all its units compute" in found.message
+    assert "spread" not in found.message
+
+
+def test_the_first_of_several_activations():
+    """How many layers have the same wrong activation is told; one alone stands alone."""
+    net = dense_model(300, (100, 100, 100, 10), "relu")
+    mixed = of_one_layer(net, 0, activation="selu")
+    one = of_one_layer(dense_model(300, (100, 100, 10), "selu"), 1, activation="linear")
+
+    assert "Hidden layer 1, the first of 3, uses ReLU" in structure.check_activations(net, "selu")[0].message
+    assert (
+        "Hidden layer 2, the first of 2, uses ReLU" in structure.check_activations(mixed, "selu")[0].message
+    )
+    assert "Hidden layer 2 has no activation" in structure.check_activations(one, "selu")[0].message
+
+
+@pytest.mark.parametrize(
+    ("between", "words"),
+    [
+        (("alpha_dropout",), "The question asks for dropout, but for another kind of it"),
+        ((), "stands a dropout layer (`extra`), which does not belong in this network"),
+        (("batch_normalization",), "which does not belong in this network"),
+    ],
+)
+def test_plain_dropout(between, words):
+    """Where another dropout is asked for, the plain one is not told to go, but to be another."""
+    net = dense_model(300, WIDTHS, "selu")
+    layers = list(net.config["config"]["layers"])
+    layers.insert(2, layer("Dropout", "extra", rate=0.1))
+    config = net.config | {"config": net.config["config"] | {"layers": layers}}
+    net = attrs.evolve(net, config=config)
+    (found,) = structure.check_hidden_layers(net, count=2, units=100, between=between)
+
+    assert "After hidden layer 1 stands" in found.message
+    assert words in found.message
+
+
+@pytest.mark.parametrize(
+    ("activation", "words"),
+    [("sigmoid", "has a sigmoid:"), ("elu", "has an ELU:"), ("linear", "has no activation:")],
+)
+def test_another_output(activation, words):
+    """What the output layer has instead is named in a sentence."""
+    net = of_one_layer(dense_model(300, WIDTHS, "selu"), 2, activation=activation)
+    (found,) = structure.check_output(net, units=10, activation="softmax")
+
+    assert words in found.message

@@ -193,7 +193,7 @@ class TestSmallSet:
         assert "pictures of the test set" in messages(found)
 
     def test_the_notebook_as_found(self, data):
-        """Labels 5 to 9, and 100 rows taken for 100 of each digit: both are told, and the NaN."""
+        """Labels 5 to 9, and 100 rows taken for 100 of each digit: both are told."""
         rows = np.flatnonzero(data.y_train >= 5)[-100:]
         found = evidence(names=chosen(data, rows, shift=0), data=data)
         images = messages(small_set.check_images(found, "small", **NAMES, each=100))
@@ -201,8 +201,15 @@ class TestSmallSet:
 
         assert "100 images in all" in images
         assert "find the rows of each digit" in images
-        assert "run from 5 to 9" in labels
-        assert "the loss turns NaN" in labels
+        assert "run from 5 to 9. These are digits; a network of 5 units wants class numbers" in labels
+
+    @pytest.mark.parametrize("shift", [4, 6])
+    def test_labels_that_are_no_digits_of_the_task(self, data, shift):
+        """Class numbers that begin elsewhere than at 0 are not taken for digits."""
+        found = evidence(names=chosen(data, of_each(data, 20), shift=shift), data=data)
+        labels = messages(small_set.check_labels(found, "small", **NAMES))
+
+        assert f"run from {5 - shift} to {9 - shift}. A network of 5 units wants class numbers" in labels
 
     @pytest.mark.parametrize("value", [3, None, "text", [1, 2], array(np.zeros(0))])
     def test_no_arrays(self, data, value):
@@ -253,11 +260,37 @@ class TestCrossValidation:
 
     def test_what_is_wrong_is_said(self):
         """Too few trainings, another choice, figures from nowhere."""
-        found = self.searched(entries(0.98, 0.97, 0.96), {"rate": 2}, trainings=6)
+        found = self.searched(entries(0.98, 0.97, 0.96), {"rate": 1}, trainings=6)
 
         assert "6 trainings" in messages(cross_validation.check_folds(found, "r", question="q4", at_least=3))
         assert "highest mean" in messages(cross_validation.check_best(found, "r", "b"))
         assert "0.98" in messages(cross_validation.check_scores_measured(found, "r", question="q4"))
+
+    @pytest.mark.parametrize(
+        ("results", "rate", "words"),
+        [
+            (entries(0.3, 0.4, 0.5), 0, "the lowest mean, and an accuracy is good when it is high: which"),
+            (
+                entries(0.9, 0.8, 0.7, key="loss_mean"),
+                0,
+                "the highest mean, and a loss is good when it is low",
+            ),
+            (entries(0.3, 0.4, 0.5), 1, "not of the entry with the highest mean"),
+            (entries(0.9, 0.8, 0.7, key="loss_mean"), 1, "not of the entry with the lowest mean"),
+        ],
+    )
+    def test_which_candidate_is_chosen(self, results, rate, words):
+        """The worst one shows `min` and `max` mistaken; any other shows nothing."""
+        said = messages(cross_validation.check_best(self.searched(results, {"rate": rate}), "r", "b"))
+
+        assert words in said
+        assert ("`min` or `max`?" in said) == (rate == 0)
+
+    def test_a_single_entry(self):
+        """One entry is one, not several."""
+        found = self.searched(entries(0.3), {"rate": 0})
+
+        assert "`r` has 1 entry, fewer" in messages(cross_validation.check_entries(found, "r", at_least=3))
 
     @pytest.mark.parametrize("by_fold", [False, True])
     def test_each_mean_comes_from_its_own_trainings(self, by_fold):
@@ -345,6 +378,18 @@ class TestMeasured:
 
         assert count == len(found)
 
+    def test_what_a_gap_is(self):
+        """Where gaps are asked for, it is told what they are, and not to name other figures so."""
+        value = {"accuracy_plain": 0.35, "accuracy_dropout": 0.35}
+        gaps, figures = (
+            messages(measured.check_comparison(self.compared(given), "c", question="q6", gaps=gaps))
+            for given, gaps in ((value, True), ({"plain": 0.35}, False))
+        )
+
+        assert "`c` has no two gaps: training accuracy minus validation accuracy" in gaps
+        assert "Its keys: accuracy_plain, accuracy_dropout." in gaps and "Let the key" not in gaps
+        assert "fewer than two figures" in figures and "Let the key of each figure say" in figures
+
     @pytest.mark.parametrize("value", [0, -1.0, math.inf, math.nan])
     def test_no_speedup(self, value):
         """A quotient of two times is positive and finite."""
@@ -403,16 +448,36 @@ class TestInserted:
         assert count == len(inserted.check_normalised(model))
 
     @pytest.mark.parametrize(
+        ("places", "words"),
+        [
+            ({1: 2}, "Hidden layers 2 and 3 have no batch normalisation, so what comes out of them drifts"),
+            ({1: 2}, "; hidden layer 1 has it twice. Look"),
+            ({1: 3, 2: 2}, "; hidden layers 1 and 2 have it more than once. Look"),
+            ({1: 1, 2: 1}, "Hidden layer 3 has no batch normalisation, so what comes out of it drifts as"),
+            ({0: 1, 2: 1}, "Hidden layer 2 has no batch normalisation, so what goes into it drifts as"),
+            ({0: 2}, "Hidden layers 2 and 3 have no batch normalisation, so what goes into them"),
+            ({}, "No hidden layer has batch normalisation, so what comes out of them drifts as"),
+        ],
+    )
+    def test_which_layers_are_not_normalised(self, places, words):
+        """Layers without and layers with two are named, whether it stands ahead of them or behind."""
+        model = with_layers({place: [NORMALISED] * number for place, number in places.items()})
+        said = messages(inserted.check_normalised(model))
+
+        assert words in said
+        assert (" it twice" in said or "more than once" in said) == any(n > 1 for n in places.values())
+
+    @pytest.mark.parametrize(
         ("rates", "words"),
         [
             ({1: 0.1, 2: 0.3, 3: 0.5}, ""),
             ({0: 0.2, 1: 0.2, 2: 0.2, 3: 0.2}, ""),
-            ({3: 0.2}, "2 have no Dropout layer behind"),
-            ({0: 0.2, 1: 0.2, 2: 0.2}, "hidden layer 3"),
+            ({3: 0.2}, "Hidden layers 1 and 2 have no Dropout layer behind them. Their units"),
+            ({0: 0.2, 1: 0.2, 2: 0.2}, "Hidden layer 3 has no Dropout layer behind it. Its units"),
             ({1: 0.2, 2: 0.8, 3: 0.2}, "rate of 0.8"),
             ({1: 0.2, 2: 0.0, 3: 0.2}, "rate of 0,"),
             ({1: 0.2, 2: 0.2, 3: 0.2, 4: 0.2}, "behind the output"),
-            ({}, "3 have no Dropout layer"),
+            ({}, "No hidden layer has a Dropout layer behind it. Their units"),
         ],
     )
     def test_dropout(self, rates, words):

@@ -92,7 +92,7 @@ def test_a_mistake_costs_the_same_as_with_the_judge(results):
     }
 
     assert {"q1": 4} == lost
-    assert "CheckFailed: Hidden layer 2 starts from Glorot" in results["wrong"]["q1"][2]
+    assert "CheckFailed: Hidden layer 1, the first of 20, starts from Glorot" in results["wrong"]["q1"][2]
 
 
 class TestEvidenceOfNotebook:

@@ -13,6 +13,7 @@ from autograder.evidence import ArrayView, Compilation, ModelView, Unanswered
 __all__ = ["check_loss", "check_metric", "check_optimiser"]
 
 SPARSE, CATEGORICAL = "sparse_categorical_crossentropy", "categorical_crossentropy"
+BINARY = "binary_crossentropy"
 
 
 def _compiled(model: ModelView) -> Compilation:
@@ -56,12 +57,14 @@ def check_loss(model: ModelView, *, labels: ArrayView | None) -> list[Finding]:
     name = _plain(_name(compiled.loss))
     if name not in (_plain(SPARSE), _plain(CATEGORICAL)):
         shown = _name(compiled.loss) or "no loss"
-        return [
-            Finding(
-                message=f"The model is compiled with {shown}. Classes that exclude each other want a "
-                "categorical cross-entropy."
-            )
-        ]
+        # Neither names the loss to take: which of the two it is depends on the labels, and one of them fails.
+        why = (
+            ", which takes each output for a question of its own. Here exactly one class is right."
+            if name == _plain(BINARY)
+            else ". Where exactly one class is right, a network learns by a cross-entropy over all classes, "
+            "in the variant that fits how the labels are written."
+        )
+        return [Finding(message=f"The model is compiled with {shown}{why}")]
     one_hot = _one_hot(labels)
     if one_hot is False and name == _plain(CATEGORICAL):
         return [

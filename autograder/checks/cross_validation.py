@@ -80,7 +80,8 @@ def check_entries(evidence: Evidence, name: str, *, at_least: int) -> list[Findi
     """There are several candidates that differ, each with its settings, a mean and a standard deviation."""
     found = _candidates(evidence, name)
     if len(found) < at_least:
-        return [Finding(message=f"`{name}` has {len(found)} entries, fewer than were asked for.")]
+        entries = "1 entry" if len(found) == 1 else f"{len(found)} entries"
+        return [Finding(message=f"`{name}` has {entries}, fewer than were asked for.")]
     if any(one.params == other.params for at, one in enumerate(found) for other in found[:at]):
         return [Finding(message=f"Two entries of `{name}` have the same settings.")]
     if any(not math.isfinite(one.std) or one.std < 0 for one in found if math.isfinite(one.mean)):
@@ -129,13 +130,16 @@ def check_best(evidence: Evidence, name: str, best: str) -> list[Finding]:
     means = [one.mean for one in found]
     # A mean above 1 is no share: without a name that tells, it is a loss, unless it is written in percent.
     lower = found[0].lower_is_better or (max(means) > 1 and not _percent(evidence, means))
-    target = min(means) if lower else max(means)
+    target, opposite = (min(means), max(means)) if lower else (max(means), min(means))
     if any(one.mean == target for one in own):
         return []
-    word = "lowest" if lower else "highest"
-    return [
-        Finding(message=f"`{best}` is not of the entry with the {word} mean. Let Python find it in `{name}`.")
-    ]
+    word, other = ("lowest", "highest") if lower else ("highest", "lowest")
+    if any(one.mean == opposite for one in own):
+        what = "a loss is good when it is low" if lower else "an accuracy is good when it is high"
+        message = f"`{best}` belongs to the {other} mean, and {what}: which of the two, `min` or `max`?"
+    else:
+        message = f"`{best}` is not of the entry with the {word} mean. Let Python find it in `{name}`."
+    return [Finding(message=message)]
 
 
 def _percent(evidence: Evidence, means: list[float]) -> bool:

@@ -77,8 +77,7 @@ def _labels_beyond(fit: Fit) -> str:
         f"A network with {units} output units was trained with labels from {low:g} to {high:g}. A softmax of "
         f"{units} units has places for the labels 0 to {units - 1} only: for any other label the loss turns "
         "NaN, and with it every weight (on a machine without a graphics card Keras stops instead, with "
-        "`label value outside the valid range`). Number the classes anew from 0, as by subtracting the "
-        "lowest label."
+        "`label value outside the valid range`). Number the classes anew from 0."
     )
 
 

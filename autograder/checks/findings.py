@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import attrs
 
-__all__ = ["CheckFailed", "Finding", "require"]
+__all__ = ["CheckFailed", "Finding", "listed", "quoted", "require"]
 
 
 class CheckFailed(AssertionError):
@@ -25,3 +27,14 @@ def require(findings: list[Finding]) -> None:
     """Fail the test that calls this if there are findings. Raises CheckFailed with their messages."""
     if findings:
         raise CheckFailed("\n".join(finding.message for finding in findings[:4]))
+
+
+def listed(words: Iterable[object]) -> str:
+    """Words as a sentence has them: "1", "1 and 2", "1, 2 and 3"."""
+    *first, last = map(str, words)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Names of the student's own as a sentence has them: "`X` and `y`"."""
+    return listed(f"`{name}`" for name in names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.checks.findings import Finding
+from autograder.checks.findings import Finding, listed
 from autograder.checks.structure import stack_of
 from autograder.evidence import ModelView
 
@@ -16,22 +16,50 @@ def check_normalised(model: ModelView) -> list[Finding]:
     stack = stack_of(model)
     # Between two layers one is enough, for the layer below or for the one above: a second adds nothing.
     places = [stack.preprocessing, *(block.after for block in stack.hidden)]
-    count = sum(any(node.kind == "batch_normalization" for node in place) for place in places)
+    counts = [sum(node.kind == "batch_normalization" for node in place) for place in places]
     if any(kind == "batch_normalization" for kind in stack.output.kinds):
         return [
             Finding(
-                message="The output is batch-normalised: what comes out are no probabilities, and depend on "
-                "the rest of the batch."
+                message="The output is batch-normalised: what comes out is no probability any more, and "
+                "depends on the rest of the batch."
             )
         ]
-    if count >= len(stack.hidden):
+    if sum(count > 0 for count in counts) >= len(stack.hidden):
         return []
-    return [
-        Finding(
-            message=f"For {len(stack.hidden)} hidden layers there is batch normalisation in {count} places. "
-            "Where it is missing, the next layer's input drifts as training goes on."
-        )
-    ]
+    return [Finding(message=_say_missing(counts))]
+
+
+def _say_missing(counts: list[int]) -> str:
+    """Which hidden layers lack batch normalisation, and which have it more than once.
+
+    counts: how many there are ahead of the first hidden layer and behind each. Those between two layers may
+    be meant for the one or the other: taken is what leaves fewer layers without.
+    """
+    behind, ahead = counts[1:], counts[:-1]
+    by_front = ahead.count(0) < behind.count(0)
+    own = dict(enumerate(ahead if by_front else behind, start=1))
+    missing = [number for number, count in own.items() if count == 0]
+    repeated = [number for number, count in own.items() if count > 1]
+    way = "goes into" if by_front else "comes out of"
+    message = (
+        f"{_lacking(missing, len(own), 'batch normalisation')}, so what {way} "
+        f"{'it' if len(missing) == 1 else 'them'} drifts as training goes on"
+    )
+    if repeated:
+        often = "twice" if all(own[number] == 2 for number in repeated) else "more than once"
+        message += f"; {_layers(repeated)} it {often}"
+    return f"{message}. Look at the loop."
+
+
+def _lacking(missing: list[int], total: int, what: str) -> str:
+    if len(missing) == total:
+        return f"No hidden layer has {what}"
+    return f"{_layers(missing).capitalize()} no {what.removeprefix('a ')}"
+
+
+def _layers(numbers: list[int]) -> str:
+    """Hidden layers as a subject: "hidden layer 1 has", "hidden layers 1 and 2 have"."""
+    return f"hidden layer {numbers[0]} has" if len(numbers) == 1 else f"hidden layers {listed(numbers)} have"
 
 
 def check_dropout(model: ModelView, *, lowest: float, highest: float) -> list[Finding]:
@@ -48,12 +76,13 @@ def check_dropout(model: ModelView, *, lowest: float, highest: float) -> list[Fi
         ]
     without = [number for number, block in enumerate(stack.hidden, start=1) if "dropout" not in block.kinds]
     if without:
-        return [
-            Finding(
-                message=f"Of {len(stack.hidden)} hidden layers, {len(without)} have no Dropout layer behind "
-                f"them, the first of them hidden layer {without[0]}. Its units may still rely on each other."
-            )
-        ]
+        several = 1 < len(without) < len(stack.hidden)
+        lacking = _lacking(without, len(stack.hidden), "a Dropout layer")
+        message = (
+            f"{lacking} behind {'them' if several else 'it'}. "
+            f"{'Its' if len(without) == 1 else 'Their'} units may still rely on each other."
+        )
+        return [Finding(message=message)]
     odd = [rate for rate in rates if not lowest - _ROUNDING <= rate <= highest + _ROUNDING]
     if odd:
         message = (

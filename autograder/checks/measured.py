@@ -50,12 +50,20 @@ def check_comparison(evidence: Evidence, name: str, *, question: str, gaps: bool
 
 
 def _too_few(name: str, found: list[tuple[str, float]], *, gaps: bool) -> Finding:
-    what = "gaps" if gaps else "figures that are named a `loss`, an `accuracy` or a `gap`"
     keys = ", ".join(dict.fromkeys(key.strip() for key, _ in found))[:200] or "none"
-    return Finding(
-        message=f"`{name}` has fewer than two {what}, so that there is nothing to compare. Its keys: {keys}. "
-        "Let the key of each figure say what it is."
-    )
+    if gaps:
+        # Another name for a figure makes no gap of it: what a gap is comes first.
+        message = (
+            f"`{name}` has no two gaps: training accuracy minus validation accuracy, once for each of the "
+            "networks. The gap says how much better a network does on pictures that it has seen, and it is "
+            f"what you set out to close. Its keys: {keys}."
+        )
+    else:
+        message = (
+            f"`{name}` has fewer than two figures that are named a `loss`, an `accuracy` or a `gap`, so that "
+            f"there is nothing to compare. Its keys: {keys}. Let the key of each figure say what it is."
+        )
+    return Finding(message=message)
 
 
 def _held_to_runs(

@@ -27,9 +27,8 @@ def check_first_layer(evidence: Evidence, model: str) -> list[Finding]:
     spreads = _spreads(evidence, model, at=0)
     if any(low <= spread <= high for spread in spreads):
         return []
-    return [
-        _finding(spreads[0], high, "the first hidden layer", "Its weights have to fit its number of inputs.")
-    ]
+    advice = "Its activation and the spread of its weights decide that together."
+    return [_finding(spreads[0], high, "the first hidden layer", advice)]
 
 
 def check_last_layer(evidence: Evidence, model: str) -> list[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograder.checks.findings import Finding
+from autograder.checks.findings import Finding, listed
 from autograder.checks.preparation import Source, identify, rows_of
 from autograder.checks.splits import class_numbers
 from autograder.data import VALID
@@ -76,20 +76,16 @@ def _counts(
     if rows == each * len(classes) and (given is None or numbers == [each] * len(classes)):
         return []
     if rows == each:
-        what = f"`{images}` holds {rows} images in all. Asked for are as many of each digit."
+        what = f"`{images}` holds {rows} images in all. The question asks for that many of each digit."
     else:
         what = f"`{images}` holds {rows:,} images."
-    listed = f" By their labels they are {_listed(numbers)}." if 0 < len(numbers) <= 2 * len(classes) else ""
+    counted = f" By their labels they are {listed(numbers)}." if 0 < len(numbers) <= 2 * len(classes) else ""
     cure = (
         " The first rows of the whole set hold each digit as often as it happens to come: find the rows of "
         "each digit, and take the first ones of each."
     )
     uneven = len(set(numbers)) > 1
-    return [Finding(message=what + (listed + cure if uneven else listed), where=images)]
-
-
-def _listed(numbers: list[int]) -> str:
-    return ", ".join(map(str, numbers[:-1])) + f" and {numbers[-1]}" if len(numbers) > 1 else str(numbers[0])
+    return [Finding(message=what + (counted + cure if uneven else counted), where=images)]
 
 
 def _places(name: str, source: Source) -> list[Finding]:
@@ -126,12 +122,11 @@ def check_labels(evidence: Evidence, model: str, *, images: str, labels: str) ->
     if len(given) != len(_array(evidence, images)):
         return [Finding(message=f"`{labels}` has {len(given):,} rows and `{images}` another number.")]
     if given.min() < 0 or given.max() >= len(classes):
-        units = len(classes)
+        # What comes of it is told of the training.
+        what = "These are digits; a" if set(given.tolist()) <= set(classes) else "A"
         message = (
-            f"The labels in `{labels}` run from {given.min()} to {given.max()}. A softmax of {units} units "
-            f"has places for the labels 0 to {units - 1} only: with any other the loss turns NaN, and with "
-            "it every weight (or, without a graphics card, Keras stops with an error about the valid range). "
-            "Subtract the lowest digit."
+            f"The labels in `{labels}` run from {given.min()} to {given.max()}. {what} network of "
+            f"{len(classes)} units wants class numbers, which begin at 0."
         )
         return [Finding(message=message, where=labels)]
     source, positions = _source(evidence, images)

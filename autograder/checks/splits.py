@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from autograder.checks.findings import Finding
+from autograder.checks.findings import Finding, quoted
 from autograder.checks.preparation import identify, infer, recognise, rows_of
 from autograder.evidence import ArrayView, Evidence, Unanswered, describe
 from autograder.tasks import SETS, Part, Preparation, part_of, renumbered
@@ -86,18 +86,22 @@ def _strange_images(evidence: Evidence, name: str, task: Task) -> str:
 
 def check_sizes(evidence: Evidence, model: str, sets: tuple[str, ...] = SETS) -> list[Finding]:
     """Each set of that model's task has as many images, and as many labels, as were asked for."""
-    findings = []
+    wrong: dict[tuple[int, str], list[str]] = {}
     for part in _parts(evidence, model, sets).values():
         for name in (part.images_name, part.labels_name):
             rows = len(_array(evidence, name))
             if rows != len(part.labels):
-                findings.append(
-                    Finding(
-                        message=f"`{name}` has {rows:,} rows, which is not the number that was asked for.",
-                        where=name,
-                    )
-                )
-    return findings
+                how = "more" if rows > len(part.labels) else "fewer"
+                wrong.setdefault((rows, how), []).append(name)
+    # Images and labels are mostly cut alike: what is wrong with both is said once.
+    return [
+        Finding(
+            message=f"{quoted(names)} {'have' if len(names) > 1 else 'has'} {rows:,} rows, {how} than the "
+            "question asks for.",
+            where=names[0],
+        )
+        for (rows, how), names in wrong.items()
+    ]
 
 
 def check_rows(evidence: Evidence, model: str) -> list[Finding]:
@@ -186,9 +190,10 @@ def check_overlap(evidence: Evidence, model: str, sets: tuple[str, ...] = SETS) 
     for one, other in itertools.combinations(names, 2):
         shared = len(np.intersect1d(hashes[one], hashes[other]))
         if shared > SHARED * min(len(hashes[one]), len(hashes[other])):
-            message = (
-                f"{shared:,} pictures are in `{names[one]}` and in `{names[other]}`. A set that shares "
-                "pictures with the training set measures memory, not learning."
+            message = f"{shared:,} pictures are in `{names[one]}` and in `{names[other]}`. " + (
+                "A set that shares pictures with the training set measures memory, not learning."
+                if "train" in (one, other)
+                else "What is chosen by looking at the one is then no longer tested by the other."
             )
             findings.append(Finding(message=message, where=names[other]))
     return findings
@@ -203,54 +208,60 @@ def _hashes(array: ArrayView) -> np.ndarray:
 
 def check_labels(evidence: Evidence, model: str, sets: tuple[str, ...] = SETS) -> list[Finding]:
     """The label beside each picture is that picture's, also where the pictures are others than asked for."""
-    return [
-        finding
-        for part in _parts(evidence, model, sets).values()
-        for finding in _check_labels(evidence, part, evidence.task(model))
-    ]
+    findings, strays = [], []
+    for part in _parts(evidence, model, sets).values():
+        compared = _compared(evidence, part, evidence.task(model))
+        if isinstance(compared, str):
+            findings.append(Finding(message=compared, where=part.labels_name))
+        elif (compared[0] == compared[1]).mean() < 0.99:
+            strays.append(part)
+    return findings + _out_of_step(strays)
 
 
-def _check_labels(evidence: Evidence, part: Part, task: Task) -> list[Finding]:
+def _compared(evidence: Evidence, part: Part, task: Task) -> tuple[np.ndarray, np.ndarray] | str:
+    """Labels as given and as they are, or what to say where they cannot be held beside the pictures."""
     name = part.labels_name
     array, labels = _array(evidence, part.images_name), class_numbers(_array(evidence, name))
     if labels is None:
-        return [
-            Finding(
-                message=f"`{name}` is {describe(evidence.value(name))}, which does not look like class "
-                "numbers.",
-                where=name,
-            )
-        ]
+        return f"`{name}` is {describe(evidence.value(name))}, which does not look like class numbers."
     if len(labels) != len(array):
-        return [
-            Finding(
-                message=f"`{part.images_name}` has {len(array):,} rows and `{name}` {len(labels):,}.",
-                where=name,
-            )
-        ]
+        return f"`{part.images_name}` has {len(array):,} rows and `{name}` {len(labels):,}."
     given, true = _labels_in_step(array, labels, part, evidence.data, task)
-    if len(given) and (given == true).mean() >= 0.99:
+    if len(given):
+        return given, true
+    return (
+        f"In `{part.images_name}` no picture of this task can be recognised, so nothing tells whether the "
+        f"labels in `{name}` belong to the pictures."
+    )
+
+
+def _out_of_step(strays: list[Part]) -> list[Finding]:
+    """One finding for all sets: they are mostly cut by one and the same line."""
+    if not strays:
         return []
     message = (
-        f"The labels in `{name}` are not those of the pictures in `{part.images_name}`, row by row. Cut, "
-        "shuffle and pick both "
-        "in the same way, or a network learns noise."
+        f"The labels in {quoted(part.labels_name for part in strays)} are not those of the pictures in "
+        f"{quoted(part.images_name for part in strays)}, row by row. Cut, shuffle and pick both in the same "
+        "way, or a network learns noise."
     )
-    return [Finding(message=message, where=name)]
+    return [Finding(message=message, where=strays[0].labels_name)]
 
 
 def _labels_in_step(
     array: ArrayView, labels: np.ndarray, part: Part, dataset: DataSet, task: Task
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Labels as given and as they are: of all rows if the pictures are as asked, else of known ones."""
+    """Labels as given and as they are: of all rows if the pictures are as asked, else of known ones.
+
+    A picture of a class that the task does not have has no right label: another check says that it is there.
+    """
     if len(labels) == len(part.labels) and _aligned(array, part.images) is not None:
         return labels, part.labels
     kept = rows_of(array)
     if kept is None:
         return labels[:0], labels[:0]
     source = identify(kept[0], dataset).images
-    known = source >= 0
     every = renumbered(task, np.concatenate([dataset.y_train, dataset.y_test]))
+    known = (source >= 0) & (every[source] >= 0)
     return labels[kept[1][known]], every[source[known]]
 
 

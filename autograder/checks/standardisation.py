@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from autograder.checks.findings import Finding
+from autograder.checks.findings import Finding, quoted
 from autograder.checks.preparation import identify, infer, rows_of
 from autograder.checks.splits import check_rows
 from autograder.evidence import ArrayView, Evidence, Unanswered, describe
@@ -38,6 +38,8 @@ RECOGNISED = 0.95
 """The share of rows by which a set is known: a few pictures of CIFAR-10 look alike."""
 FLAT = 2e-3
 """Statistics that vary less than this over the features, as shares of a deviation, do not vary."""
+_SEE_PICTURES = "See 'pictures': the values are not finite."
+"""What the other checks say of values of which `check_pictures` says more."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -56,19 +58,34 @@ class _Statistics:
 
 def check_pictures(evidence: Evidence, model: str) -> list[Finding]:
     """Every set holds the images that were asked for, in their order, scaled to finite numbers."""
-    findings = []
+    infinite = _not_finite(evidence, model)
+    findings = [] if infinite else check_rows(evidence, model)
+    shown = {part.images_name for part in _shown(evidence, model)} if infinite or findings else set()
+    return _say_not_finite([name for name in infinite if name not in shown]) + [
+        finding for finding in findings if finding.where not in shown
+    ]
+
+
+def _not_finite(evidence: Evidence, model: str) -> list[str]:
+    """The names of the sets with values that are not finite."""
+    names = []
     for which in SETS:
         array, part = _array(evidence, model, which)
         kept = rows_of(array)
         if kept is not None and not _finite(array, kept[0]):
-            message = (
-                f"`{part.images_name}` holds values that are not finite, nan or inf. Was something divided "
-                "by zero?"
-            )
-            findings.append(Finding(message=message, where=part.images_name))
-    findings = findings or check_rows(evidence, model)
-    shown = {part.images_name for part in _shown(evidence, model)} if findings else set()
-    return [finding for finding in findings if finding.where not in shown]
+            names.append(part.images_name)
+    return names
+
+
+def _say_not_finite(names: list[str]) -> list[Finding]:
+    """One finding for all sets: mostly they are divided by the same numbers."""
+    if not names:
+        return []
+    message = (
+        f"{quoted(names)} {'hold' if len(names) > 1 else 'holds'} values that are not finite, nan or inf. "
+        "Was something divided by zero?"
+    )
+    return [Finding(message=message, where=names[0])]
 
 
 def _shown(evidence: Evidence, model: str) -> Iterator[Part]:
@@ -139,7 +156,8 @@ def check_other_sets(evidence: Evidence, model: str) -> list[Finding]:
             "means and deviations for all three."
         )
         findings.append(Finding(message=message, where=name))
-    return findings
+    # What names no set is said once for both.
+    return list({finding.message: finding for finding in findings}.values())
 
 
 def _array(evidence: Evidence, model: str, which: str) -> tuple[ArrayView, Part]:
@@ -170,7 +188,7 @@ def _statistics_in(array: ArrayView, part: Part) -> _Statistics | None:
 def _no_such_map(array: ArrayView, name: str) -> str:
     kept = rows_of(array)
     if kept is not None and len(kept[0]) and not _finite(array, kept[0]):
-        return f"`{name}` holds values that are not finite, nan or inf."
+        return _SEE_PICTURES
     if kept is not None and kept[0].shape[1:] != (0,) and _each_by_itself(kept[0]):
         return (
             f"In `{name}`, each picture is standardised by itself: its own mean over its own pixels. A "

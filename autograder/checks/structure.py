@@ -133,12 +133,14 @@ def check_input(
     """
     stack = stack_of(model)
     if stack.input_shape != shape and not (flat and stack.input_shape == (math.prod(shape),)):
-        return [
-            Finding(
-                message=f"Your model takes inputs of shape {stack.input_shape}; a picture has another shape.",
-                where="input",
+        if stack.input_shape == (math.prod(shape),):
+            message = (
+                f"Your model takes rows of {stack.input_shape[0]:,} numbers, so somebody has to flatten each "
+                "picture first, and may forget to. Let the model do it."
             )
-        ]
+        else:
+            message = f"Your model takes inputs of shape {stack.input_shape}; a picture has another shape."
+        return [Finding(message=message, where="input")]
     findings = []
     for node in stack.preprocessing:
         if node.kind not in ("flatten", "reshape", "rescaling", "normalization", *ahead):
@@ -152,8 +154,11 @@ def check_input(
 
 
 def _article(node: Node) -> str:
-    word = node.kind.replace("_", " ")
-    return f"{'an' if word[0] in 'aeiou' else 'a'} {word} layer"
+    return _with_article(f"{node.kind.replace('_', ' ')} layer")
+
+
+def _with_article(words: str) -> str:
+    return f"{'an' if words[0].lower() in 'aeiou' else 'a'} {words}"
 
 
 def hidden_and_output(stack: Stack) -> tuple[tuple[Block, ...], Block | None]:
@@ -202,42 +207,49 @@ def check_hidden_layers(
     ]
     if extra:
         number, node = extra[0]
-        message = (
-            f"After hidden layer {number} stands {_article(node)} (`{node.name}`), which does not belong "
-            "in this network."
-        )
+        if node.kind == "dropout" and any("dropout" in kind for kind in between):
+            message = (
+                f"After hidden layer {number} stands plain dropout (`{node.name}`). The question asks for "
+                "dropout, but for another kind of it."
+            )
+        else:
+            message = (
+                f"After hidden layer {number} stands {_article(node)} (`{node.name}`), which does not belong "
+                "in this network."
+            )
         findings.append(Finding(message=message, where=node.name))
     return findings
 
 
 def check_activations(model: ModelView, function: str) -> list[Finding]:
     """Every hidden layer is followed by that activation, once."""
-    hidden, _ = hidden_and_output(stack_of(model))
-    for number, block in enumerate(hidden, start=1):
-        if (
-            len(block.activations) == 1
-            and block.activation == function
-            and block.activations[0].get("alpha", 1.0) == 1.0
-        ):
-            continue
-        where = block.dense.name
-        if not block.activations:
-            message = (
-                f"Hidden layer {number} has no activation. Without one, two layers in a row "
-                "compute no more than a single one."
-            )
-        elif len(block.activations) > 1:
-            message = (
-                f"Hidden layer {number} is followed by more than one activation: "
-                f"{block.describe_activation()}."
-            )
-        else:
-            message = (
-                f"Hidden layer {number} uses {block.describe_activation()}, which is not the "
-                "activation asked for."
-            )
-        return [Finding(message=message, where=where)]
-    return []
+    wrong = {
+        number: block
+        for number, block in enumerate(hidden_layers(model), start=1)
+        if len(block.activations) != 1
+        or block.activation != function
+        or block.activations[0].get("alpha", 1.0) != 1.0
+    }
+    if not wrong:
+        return []
+    block = next(iter(wrong.values()))
+    found = block.describe_activation()
+    layer = _first_of([number for number, other in wrong.items() if other.describe_activation() == found])
+    if not block.activations:
+        message = (
+            f"{layer} has no activation. Without one, two layers in a row compute no more than a single one."
+        )
+    elif len(block.activations) > 1:
+        message = f"{layer} is followed by more than one activation: {found}."
+    else:
+        message = f"{layer} uses {found}, which is not the activation asked for."
+    return [Finding(message=message, where=block.dense.name)]
+
+
+def _first_of(numbers: list[int]) -> str:
+    """The first of several hidden layers that have the same fault, as the subject of a sentence."""
+    several = f", the first of {len(numbers)}," if len(numbers) > 1 else ""
+    return f"Hidden layer {numbers[0]}{several}"
 
 
 def check_initialisers(model: ModelView, family: str, *, distribution: str | None = None) -> list[Finding]:
@@ -249,9 +261,12 @@ def check_initialisers(model: ModelView, family: str, *, distribution: str | Non
 
     distribution: "normal", truncated or not, or "uniform"; any where it is not given.
     """
-    for number, block in enumerate(hidden_layers(model), start=1):
-        if not starts_from(model, block, family):
-            return [starts_wrong(model, block, f"Hidden layer {number}")]
+    hidden = dict(enumerate(hidden_layers(model), start=1))
+    failing = {number: block for number, block in hidden.items() if not starts_from(model, block, family)}
+    if failing:
+        alike = _alike(hidden, failing, family)
+        return [starts_wrong(model, hidden[alike[0]], _first_of(alike))]
+    for number, block in hidden.items():
         found = _distribution(model, block)
         if distribution is not None and found != distribution:
             message = (
@@ -260,6 +275,17 @@ def check_initialisers(model: ModelView, family: str, *, distribution: str | Non
             )
             return [Finding(message=message, where=block.dense.name)]
     return []
+
+
+def _alike(hidden: dict[int, Block], failing: dict[int, Block], family: str) -> list[int]:
+    """The numbers of the layers that say that they start from the same as the first failing one.
+
+    Where that is another family by name, those are among them that pass by their spread, which comes close
+    in some shapes: who has forgotten the initialiser has forgotten it in all.
+    """
+    named = next(iter(failing.values())).initialiser
+    candidates = hidden if named.family not in ("", family) else failing
+    return [number for number, block in candidates.items() if block.initialiser == named]
 
 
 def starts_from(model: ModelView, block: Block, family: str) -> bool:
@@ -276,11 +302,18 @@ def starts_from(model: ModelView, block: Block, family: str) -> bool:
 
 def starts_wrong(model: ModelView, block: Block, layer: str) -> Finding:
     """What to say of a block that starts from another initialiser. layer: its name in the sentence."""
-    message = (
-        f"{layer} starts from {block.initialiser.describe()}{_measured_spread(model, block)}. In a deep "
-        "network, a spread that does not fit the activation shrinks the signal, or blows it up, layer by "
-        "layer."
-    )
+    kernel = _kernel(model, block)
+    if kernel is not None and kernel.size > 1 and kernel.min() == kernel.max():
+        message = (
+            f"{layer} starts from equal weights: all its units compute the same and are changed in the same "
+            "way, so they never learn different things."
+        )
+    else:
+        message = (
+            f"{layer} starts from {block.initialiser.describe()}{_measured_spread(model, block)}. In a deep "
+            "network, a spread that does not fit the activation shrinks the signal, or blows it up, layer by "
+            "layer."
+        )
     return Finding(message=message, where=block.dense.name)
 
 
@@ -340,9 +373,8 @@ def check_output(
         )
         findings.append(Finding(message=message, where=extra[0].name))
     if output.activation != activation:
-        message = (
-            f"The output layer has {output.describe_activation()}: its values are not "
-            "probabilities that sum to one."
-        )
+        words = output.describe_activation()
+        found = _with_article(words) if output.activations else words
+        message = f"The output layer has {found}: its values are not probabilities that sum to one."
         findings.append(Finding(message=message, where=output.dense.name))
     return findings
