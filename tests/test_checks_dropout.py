@@ -94,8 +94,7 @@ def alpha_noise(rng, inputs, rate=RATE):
 
 
 KERAS_SAYS = (
-    "TypeError: Error when deserializing class 'Own' using config={'name': 'own'}.\n\n"
-    "Exception encountered: "
+    "TypeError: Error when deserializing class 'Own' using config={'name': 'own'}.\n\nException encountered: "
 )
 
 
@@ -166,7 +165,10 @@ class TestLayer:
             ({"bases": []}, "does not derive"),
             ({"bases": None}, "does not derive"),
             ({"rebuilt": "TypeError: no"}, "copied or loaded: TypeError: no. A constructor"),
-            ({"rebuilt": f"{KERAS_SAYS}__init__() got an unexpected keyword argument 'name'"}, "settings that"),
+            (
+                {"rebuilt": f"{KERAS_SAYS}__init__() got an unexpected keyword argument 'name'"},
+                "settings that",
+            ),
             ({"rebuilt": f"{KERAS_SAYS}no rate"}, "copied or loaded: no rate. A constructor"),
             ({"rebuilt": 0.1}, "another rate"),
             ({"rebuilt": None}, "another rate"),

@@ -530,7 +530,7 @@ class TestFolder:
             ("ValueError: is it so?", "ValueError: is it so?"),
             ("ValueError: \x1b[1mno shape.\x1b[0m\n\nmore of it", "ValueError: no shape."),
             (
-                "ValueError: Exception encountered when calling Sequential.call().\n\n\x1b[1mOdd shape.\x1b[0m",
+                "ValueError: Exception encountered when calling Own.call().\n\n\x1b[1mOdd shape.\x1b[0m",
                 "ValueError: Odd shape.",
             ),
             ("TypeError: no array: value=[[ 0.1 0.2]\n [0.3 0.4]]", "TypeError: no array…"),

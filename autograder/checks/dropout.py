@@ -144,8 +144,8 @@ def check_active(found: Any) -> list[Finding]:
     if any(np.array_equal(one, other) for at, one in enumerate(values) for other in values[at + 1 :]):
         message = (
             "Called twice on the same values, the layer drops the same ones. Each call has to draw anew, "
-            "also within `predict`, where Python code runs only once. A seed that is fixed inside `call` gives "
-            "the same draw every time."
+            "also within `predict`, where Python code runs only once. A seed that is fixed inside `call` "
+            "gives the same draw every time."
         )
         return [Finding(message=message)]
     return []
@@ -219,8 +219,8 @@ def _why_not_rebuilt(error: str) -> str:
     """What to say of an error that came of making a layer from its configuration."""
     if "unexpected keyword argument" in error:
         return (
-            "Keras hands your `__init__` all settings that the parent takes (name, dtype, seed, …), and yours "
-            "does not take them."
+            "Keras hands your `__init__` all settings that the parent takes (name, dtype, seed, …), and "
+            "yours does not take them."
         )
     # Keras puts a configuration of several lines ahead of what went wrong.
     cause = error.rpartition("Exception encountered: ")[2]
