@@ -224,7 +224,10 @@ def _why_not_rebuilt(error: str) -> str:
         )
     # Keras puts a configuration of several lines ahead of what went wrong.
     cause = error.rpartition("Exception encountered: ")[2]
-    return f"{in_one_line(cause)}. A constructor of your own takes what its parent's takes."
+    return (
+        f"{in_one_line(cause)}. A constructor of your own takes what its parent's takes, and a `get_config` "
+        "of your own names all of that."
+    )
 
 
 # --------------------------------------------------------------------------------------------- the conversion
