@@ -40,7 +40,7 @@ NOISE_TOLERANCE = 0.1
 MIXTURE_TOLERANCE = 1e-3
 EQUAL = 1e-6
 RARELY = 0.25
-"""The rarer answer of the random model wins fewer votes of 30 than this share; of single passes, 40 %."""
+"""By votes of 30 passes the random model's rarer answer wins for fewer images; by one pass, for 40 %."""
 Found = Mapping[str, Any]
 
 
