@@ -281,6 +281,33 @@ def test_conclusions_the_wrong_way_round(probes, room, old, new, check):
     assert {check} == refused(evidence_with(None, given))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"val_accuracy"', '"accuracy"', "or at the training curves, which reward learning by heart?"),
+        ('"val_accuracy"]) >', '"val_accuracy"]) <', "the opposite of their validation curves."),
+        ("history, target_loss) <", "history, target_loss) >", "says the opposite of what they do."),
+    ],
+)
+def test_what_is_said_of_the_wrong_way_round(probes, room, old, new, words):
+    """Whoever claims the better model from other curves is asked which, and hears what is good of each."""
+    given = [
+        {key: _described(value) for key, value in one["comparison"].items()}
+        for one in by_given(probes, room, SOUND.replace(old, new))
+    ]
+    (finding,) = convergence.check_agreement(evidence_with(None, given))
+
+    assert words in finding.message and "an accuracy when it is high." in finding.message
+
+
+def test_curves_of_the_run_are_not_taken_for_training():
+    """A claim that the run's own histories are against is not put down to the training curves."""
+    (finding,) = convergence.check_agreement(evidence_with(CONCLUDED | {"better_model": True}))
+
+    assert "the two histories say the opposite" in finding.message
+    assert "learning by heart" not in finding.message
+
+
 def test_durations_of_the_students_own(probes, room):
     """A ratio of which one half was measured otherwise may stay on one side of 1, if both entries agree."""
     source = SOUND.replace('np.median(history.history["seconds"])', "np.median(times)")
@@ -437,9 +464,32 @@ def test_a_missing_entry():
     evidence = evidence_with({key: value for key, value in CONCLUDED.items() if key != "slower_epochs"})
     (finding,) = convergence.check_entries(evidence)
 
-    assert "has no entry `slower_epochs`" in finding.message
-    with pytest.raises(Unanswered, match="neither True nor False under `slower_epochs`"):
+    kept = "`faster_convergence`, `better_model`, `epoch_time_ratio`"
+    assert f"`comparison` has no entry `slower_epochs`: it has {kept}." == finding.message
+    with pytest.raises(Unanswered, match="once the entry `slower_epochs` is there"):
         convergence.check_consistency(evidence)
+
+
+@pytest.mark.parametrize("key", [7, "a\nb", ("a", "b")])
+def test_keys_that_are_no_names(key):
+    """What cannot be read as a name is not listed among the keys, and a long one is cut."""
+    said = [
+        convergence.check_entries(evidence_with(claims))[0].message for claims in ({key: 1}, {"a" * 99: 1})
+    ]
+
+    assert ["it has none that could be read.", f"it has `{'a' * 40}`."] == [
+        text.split(": ")[1] for text in said
+    ]
+
+
+def test_an_entry_of_another_kind_is_there():
+    """Where an entry is there and of the wrong kind, nobody is told to add it."""
+    for changes, check, said in (
+        ({"slower_epochs": "yes"}, convergence.check_consistency, "neither True nor False"),
+        ({"epoch_time_ratio": "2"}, convergence.check_ratio_direction, "no number"),
+    ):
+        with pytest.raises(Unanswered, match=said):
+            check(evidence_with(CONCLUDED | changes))
 
 
 @pytest.mark.parametrize("found", [None, [CONCLUDED], (True, True, True, 2.0), 1.5])

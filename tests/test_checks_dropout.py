@@ -93,6 +93,11 @@ def alpha_noise(rng, inputs, rate=RATE):
     return scale * np.where(kept, inputs, LIMIT) - scale * LIMIT * rate
 
 
+KERAS_SAYS = (
+    "TypeError: Error when deserializing class 'Own' using config={'name': 'own'}.\n\nException encountered: "
+)
+
+
 def layer_evidence(noise, **changes):
     """What the probe of a layer finds whose noise is a function of generator and inputs."""
     inputs = np.random.default_rng(0).standard_normal((100, 50))
@@ -151,6 +156,7 @@ class TestLayer:
         (finding,) = dropout.check_active(found)
 
         assert "drops the same ones" in finding.message
+        assert "A seed that is fixed inside `call`" in finding.message
 
     @pytest.mark.parametrize(
         ("changes", "said"),
@@ -158,7 +164,12 @@ class TestLayer:
             ({"bases": ["Dropout", "Layer"]}, "but from `Dropout`"),
             ({"bases": []}, "does not derive"),
             ({"bases": None}, "does not derive"),
-            ({"rebuilt": "TypeError: no"}, "TypeError: no"),
+            ({"rebuilt": "TypeError: no"}, "copied or loaded: TypeError: no. A constructor"),
+            (
+                {"rebuilt": f"{KERAS_SAYS}__init__() got an unexpected keyword argument 'name'"},
+                "settings that",
+            ),
+            ({"rebuilt": f"{KERAS_SAYS}no rate"}, "copied or loaded: no rate. A constructor"),
             ({"rebuilt": 0.1}, "another rate"),
             ({"rebuilt": None}, "another rate"),
         ],
@@ -366,12 +377,21 @@ class TestSampling:
         assert said in finding.message
 
     @pytest.mark.parametrize(
+        "given",
+        [lambda: passes(7).sum(axis=0), lambda: np.eye(10)[passes(7).argmax(axis=2)].mean(axis=0)],
+        ids=["sum", "votes"],
+    )
+    def test_passes_that_cannot_be_counted(self, given):
+        """Where the probabilities are no mean, the test that says why is named."""
+        with pytest.raises(Unanswered, match="see 'mean of passes'"):
+            dropout.check_number_of_passes(as_view(given()), random_model(), passes=7)
+
+    @pytest.mark.parametrize(
         ("given", "said"),
         [
             (lambda: passes(30).mean(axis=0).argmax(axis=0), "Along which axis"),
             (lambda: passes(30).mean(axis=0).argmax(axis=1).astype(float), "whole numbers"),
-            (lambda: np.sort(passes(30).argmax(axis=2), axis=0)[15] * 0 + np.arange(ROWS) % 10, "votes"),
-            (lambda: np.zeros(ROWS, int), "Take the mean"),
+            (lambda: np.zeros(ROWS, int), "run the model anew"),
         ],
     )
     def test_other_classes(self, given, said):
@@ -379,6 +399,16 @@ class TestSampling:
         (finding,) = dropout.check_classes(as_view(given()), random_model())
 
         assert said in finding.message
+
+    @pytest.mark.parametrize("seed", range(20))
+    def test_votes_are_told_from_a_single_pass(self, seed):
+        """Votes are called votes, and the classes of one pass are not, whatever is drawn."""
+        votes = np.eye(10)[passes(30, seed).argmax(axis=2)].sum(axis=0).argmax(axis=1)
+        single = passes(1, seed)[0].argmax(axis=1)
+        said = [dropout.check_classes(as_view(one), random_model())[0].message for one in (votes, single)]
+
+        assert [True, False] == ["look like votes" in message for message in said]
+        assert "run the model anew" in said[1]
 
     def test_lists_will_do(self):
         """A list of rows, and a list of whole numbers, are as good as arrays."""

@@ -104,7 +104,11 @@ def test_a_depth_that_is_typed_in(judged, name):
     def answer(model, x):
         return np.array(TYPED[name](right(model, x), model))
 
-    said = "is right for no network" if name == "nothing right" else "a network of fewer hidden layers"
+    said = (
+        "once the rows are right: see the tests above"
+        if name == "nothing right"
+        else "a network of fewer hidden layers"
+    )
     assert said in judged(answer, depth=True)[3]
     assert "" == judged(answer, shorter=False, depth=True)[3]
     assert "" == judged(answer, OTHER, depth=True)[3]

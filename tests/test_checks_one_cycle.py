@@ -9,6 +9,8 @@ from autograder.evidence import ArrayView, Evidence, Unanswered
 
 CYCLE = Cycle.of(48, 0.1, 0.02, 12, 0.0005)
 SHORT = Cycle.of(30, 0.2)
+EACH = {CYCLE: 12, SHORT: 10}
+"""How many batches an epoch has."""
 CHECKS = (one_cycle.check_per_batch, one_cycle.check_ramps, one_cycle.check_last_stretch)
 
 
@@ -79,6 +81,22 @@ def test_rates_of_epochs():
     """Stairs are told from a cycle."""
     assert "once an epoch" in said(np.repeat(rates_of(CYCLE)[::12], 12))[0]
     assert "at the batch before for 24" in said(np.repeat(rates_of(CYCLE)[::2], 2))[0]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda cycle: np.full(cycle.iterations, 0.007),
+        lambda cycle: np.repeat(rates_of(cycle)[:: EACH[cycle]], EACH[cycle]),
+        lambda cycle: np.r_[0.007, np.full(cycle.iterations - 1, 0.1)],
+    ],
+    ids=["constant", "stairs", "set once"],
+)
+def test_a_rate_that_does_not_change_says_nothing_else(make):
+    """Where the rate stays the same in an epoch, the test that says so is named, and no shape made up."""
+    found = [*said(make(CYCLE))[1:], by_default(make(SHORT), make(CYCLE))]
+
+    assert [True] * 3 == ["see 'one update for each batch'" in text for text in found]
 
 
 @pytest.mark.parametrize("shift", [-1, 1])

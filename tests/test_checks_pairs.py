@@ -41,11 +41,13 @@ def network(keras):
     return pair_network(keras)
 
 
-def pair_network(keras, *, inputs=2, shared=False, join=None, layers=5, head=True):
+def pair_network(
+    keras, *, inputs=2, shared=False, join=None, layers=5, head=True, answers=False, activation="elu"
+):
     """A small pair network, or one with something else about it."""
     pictures = [keras.Input((4, 4)) for _ in range(inputs)]
     dense = [
-        [keras.layers.Dense(100, "elu", kernel_initializer="he_normal") for _ in range(layers)]
+        [keras.layers.Dense(100, activation, kernel_initializer="he_normal") for _ in range(layers)]
         for _ in pictures
     ]
     ends = []
@@ -53,7 +55,7 @@ def pair_network(keras, *, inputs=2, shared=False, join=None, layers=5, head=Tru
         x = keras.layers.Flatten()(x)
         for layer in dense[0 if shared else number]:
             x = layer(x)
-        ends.append(x)
+        ends.append(keras.layers.Dense(100, "softmax")(x) if answers else x)
     x = (join or keras.layers.Concatenate())(ends)
     if head:
         x = keras.layers.Dense(10, "relu")(x)
@@ -69,8 +71,8 @@ class TestNetwork:
 
         assert [] == pairs.check_inputs(view, pixels=16)
         assert [] == pairs.check_towers(view, count=5, units=100)
-        assert [] == pairs.check_activations(view, "elu")
-        assert [] == pairs.check_initialisers(view, "he")
+        assert [] == pairs.check_activations(view, "elu", count=5)
+        assert [] == pairs.check_initialisers(view, "he", count=5)
         assert [] == pairs.check_separate(view, 24)
         assert [] == pairs.check_head(view, units=10)
 
@@ -99,6 +101,23 @@ class TestNetwork:
         found = pairs.check_towers(view_of(pair_network(keras, **settings)), count=5, units=100)
 
         assert ["Tower A", "Tower B"] == [one.message[:7] for one in found]
+
+    def test_a_tower_that_answers(self, keras, view_of):
+        """What stands behind the hidden layers costs where layers are counted, and not once more."""
+        view = view_of(pair_network(keras, answers=True))
+
+        assert 2 == len(pairs.check_towers(view, count=5, units=100))
+        assert [] == pairs.check_activations(view, "elu", count=5)
+        assert [] == pairs.check_initialisers(view, "he", count=5)
+        assert "hidden layer 6 uses softmax" in pairs.check_activations(view, "elu", count=6)[0].message
+
+    @pytest.mark.parametrize(("activation", "said"), [("relu", "ReLU"), (None, "no activation")])
+    def test_another_activation(self, keras, view_of, activation, said):
+        """The first hidden layer with another activation is named, with what was asked for."""
+        view = view_of(pair_network(keras, activation=activation))
+        (found,) = pairs.check_activations(view, "elu", count=5)
+
+        assert f"In tower A, hidden layer 1 uses {said}, where one ELU was asked for." == found.message
 
     def test_towers_that_are_added(self, keras, view_of):
         """Adding is no comparison; the towers are read all the same."""
@@ -206,6 +225,17 @@ def ordered(first, second, labels):
     return first[order], second[order], labels[order]
 
 
+def in_turn(first, second, labels, width):
+    """So many pairs of one class, then as many of two, and so on."""
+    places = np.argsort(np.argsort(np.arange(len(labels)) // width % 2, kind="stable"), kind="stable")
+    return tuple(part[places] for part in ordered(first, second, labels))
+
+
+def same_for(first, second, same):
+    """Second pictures that are of one class with the first where that is asked for."""
+    return np.where(same, (first + 10) % 200, (first + 1) % 200)
+
+
 class TestDraws:
     """Pairs of pictures."""
 
@@ -240,6 +270,40 @@ class TestDraws:
         found = failing(batches_with(change))
 
         assert found <= {"check_balance"} if checks is None else checks == found
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            (ordered, "in two blocks. Shuffle the pairs"),
+            (lambda a, b, labels: draw(0), "every batch: whatever shuffles them draws the same numbers"),
+            (lambda a, b, labels: in_turn(a, b, labels, 1), "same places in every batch. Shuffle the pairs"),
+            (lambda a, b, labels: in_turn(a, b, labels, 2), "same places in every batch. Shuffle the pairs"),
+        ],
+        ids=["not shuffled", "always one draw", "in turn", "two by two"],
+    )
+    def test_what_is_said_of_fixed_places(self, change, said):
+        """Pairs that nothing shuffles are told from pairs that are always shuffled in the same way."""
+        (found,) = pairs.check_shuffled(batches_with(change))
+
+        assert said in found.message
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            (lambda a, b, labels: (a, same_for(a, b, np.arange(64) % 4 == 0), labels), "25% of the pairs"),
+            (
+                lambda a, b, labels: (a, same_for(a, b, np.arange(64) % 4 < a[0] % 3), labels),
+                "From batch to batch, between 0% and 50% of the pairs",
+            ),
+            (lambda a, b, labels: (a, same_for(a, b, labels >= 0), labels), "All pairs are of one class"),
+        ],
+        ids=["a quarter", "changing", "all"],
+    )
+    def test_how_many_pairs_are_of_one_class(self, change, said):
+        """A fixed share that is not half is told from one that changes from batch to batch."""
+        (found,) = pairs.check_balance(batches_with(change))
+
+        assert said in found.message
 
     def test_a_generator_that_is_not_used(self):
         """Equal seeds have to give equal pairs."""
@@ -284,12 +348,12 @@ class TestDraws:
 class TestReuse:
     """A tower that is used again."""
 
-    def tried(self, keras, view_of, network, *, tower=0, frozen=True, layers=5):
-        """What the probe records of a classifier on some of a tower's layers."""
+    def tried(self, keras, view_of, network, *, tower=0, frozen=5, layers=5, output=(10, "softmax")):
+        """What the probe records of a classifier on some of a tower's layers, so many of them frozen."""
         dense = [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)][tower:10:2]
-        copies = [keras.layers.Dense(100, "elu", trainable=not frozen) for _ in dense[:layers]]
+        copies = [keras.layers.Dense(100, "elu", trainable=at >= frozen) for at in range(layers)]
         model = keras.Sequential(
-            [keras.Input((4, 4)), keras.layers.Flatten(), *copies, keras.layers.Dense(10, "softmax")]
+            [keras.Input((4, 4)), keras.layers.Flatten(), *copies, keras.layers.Dense(*output)]
         )
         for copy, layer in zip(copies, dense, strict=False):
             copy.set_weights(layer.get_weights())
@@ -309,9 +373,33 @@ class TestReuse:
 
         assert "tower B" in found.message
 
-    def test_not_frozen(self, keras, view_of, network):
-        """Layers that may learn are found."""
-        assert 1 == len(pairs.check_frozen(self.tried(keras, view_of, network, frozen=False)))
+    @pytest.mark.parametrize(
+        ("frozen", "said"),
+        [
+            (0, "None of the 5 reused layers is frozen"),
+            (3, "2 of the classifier's 5 reused layers are not"),
+            (4, "1 of the classifier's 5 reused layers is not"),
+        ],
+    )
+    def test_not_frozen(self, keras, view_of, network, frozen, said):
+        """Layers that may learn are counted."""
+        (found,) = pairs.check_frozen(self.tried(keras, view_of, network, frozen=frozen))
+
+        assert said in found.message
+
+    @pytest.mark.parametrize(
+        ("output", "said"),
+        [
+            ((10, "sigmoid"), "10 sigmoid units, each of which answers yes or no by itself. A picture"),
+            ((10, None), "10 units with no activation, whose numbers are no probabilities"),
+            ((9, "softmax"), "9 units with softmax. It needs a probability for each class"),
+        ],
+    )
+    def test_another_output(self, keras, view_of, network, output, said):
+        """What the last layer lacks is said: as many units as classes, or probabilities of them."""
+        (found,) = pairs.check_classifier(self.tried(keras, view_of, network, output=output), classes=10)
+
+        assert said in found.message
 
     def test_a_layer_too_few(self, keras, view_of, network):
         """All five layers are asked for."""

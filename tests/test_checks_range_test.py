@@ -112,7 +112,14 @@ def test_rates_that_were_never_set():
     """Rates that are right on paper and were not trained with are found out by the optimiser."""
     found = range_test.check_geometric(run(growing(), used=np.full(20, 0.007)))
 
-    assert "trained with are the same" in found[0].message
+    assert "but the network was trained at one rate all the time" in found[0].message
+
+
+def test_a_rate_that_was_set_once():
+    """Where the rate was set for the first batch and never again, nobody is told that it never was."""
+    found = range_test.check_geometric(run(growing(), used=np.r_[0.007, np.full(19, 1e-4)]))
+
+    assert "trained with are the same: the rate should grow" in found[0].message
 
 
 def test_a_late_first_rate_and_a_copy_are_let_pass():

@@ -679,6 +679,27 @@ def test_a_damaged_training_is_reported(keras, file, content):
         dnnlab.load_training("net")
 
 
+@pytest.mark.parametrize(
+    ("content", "missing"),
+    [
+        ('{"schema": 1, "history": {"loss": [1.0]}}', "epoch"),
+        ('{"loss": [1.0]}', "schema"),
+        ("[1.0]", "schema"),
+    ],
+)
+def test_a_history_that_was_written_otherwise(keras, content, missing):
+    """A history that something else wrote is told from a damaged one, and nothing is said of layers."""
+    dnnlab.save_training(built(keras), {"loss": [1.0]}, "net")
+    Path("net.history.json").write_text(content)
+    with pytest.raises(dnnlab.SavedTrainingProblem) as caught:
+        dnnlab.load_training("net")
+
+    assert (
+        f"net.history.json was not written by save_training (it has no {missing!r})\n"
+        "  What to do: save model and history with save_training"
+    ) == str(caught.value)
+
+
 # ---------------------------------------------------------------------------------------------------- plots
 
 

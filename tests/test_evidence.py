@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 
 from autograder.checks import structure
 from autograder.checks.findings import Finding
-from autograder.evidence import ArrayView, ModelView, OpaqueView, Unanswered, describe, read_evidence, unpack
+from autograder.evidence import (
+    ArrayView,
+    Cell,
+    ModelView,
+    OpaqueView,
+    Unanswered,
+    describe,
+    read_evidence,
+    unpack,
+)
 from autograder.evidence.files import EvidenceProblem, read_arrays, read_json
 from autograder.evidence.values import view
 from autograder.judge import judge_evidence
@@ -512,6 +521,35 @@ class TestFolder:
 
         with pytest.raises(Unanswered, match="`build_dnn` could not be tried out: ValueError: no at `x = y`"):
             found.probe("build_dnn")
+
+    @pytest.mark.parametrize(
+        ("error", "shown"),
+        [
+            ("NameError: x", "NameError: x."),
+            ("AssertionError: ", "AssertionError."),
+            ("ValueError: is it so?", "ValueError: is it so?"),
+            ("ValueError: \x1b[1mno shape.\x1b[0m\n\nmore of it", "ValueError: no shape."),
+            (
+                "ValueError: Exception encountered when calling Own.call().\n\n\x1b[1mOdd shape.\x1b[0m",
+                "ValueError: Odd shape.",
+            ),
+            ("TypeError: no array: value=[[ 0.1 0.2]\n [0.3 0.4]]", "TypeError: no array…"),
+            ("TypeError: no array, [[0.1, 0.2]]", "TypeError: no array…"),
+            ("TypeError: no call. Arguments received by Sequential.call(): x", "TypeError: no call…"),
+            ("SavedTrainingProblem: nothing there\n  What to do: train", "nothing there. What to do: train."),
+            (f"ValueError: {'a' * 488}", "aaa…"),
+            (f"ValueError: {'a ' * 200}", "a a…"),
+            (f"ValueError: complete.\n{'a' * 480}", "ValueError: complete."),
+            ("ValueError: torn\x1b[1", "ValueError: torn."),
+        ],
+    )
+    def test_what_is_shown_of_an_error(self, error, shown):
+        """An error is shown in one line of words; where that is cut, it says so."""
+        trouble = Cell(number=2, count=1, status="error", error=error).trouble
+
+        assert trouble.startswith("Code cell 1 of your notebook did not finish: ")
+        assert trouble.endswith(shown)
+        assert not set("\n\x1b") & set(trouble) and len(trouble) < 400
 
     def test_an_unfinished_cell_is_named(self, tmp_path):
         """What is missing is put down to the cell that did not finish."""

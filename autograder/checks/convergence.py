@@ -215,7 +215,8 @@ def check_entries(evidence: Evidence, name: str = "comparison") -> list[Finding]
     findings = []
     for key in (*FLAGS, RATIO):
         if key not in claims:
-            findings.append(Finding(message=f"`{name}` has no entry `{key}`.", where=name))
+            message = f"`{name}` has no entry `{key}`: {_listed(claims)}."
+            findings.append(Finding(message=message, where=name))
         elif key in FLAGS and not isinstance(claims[key], bool):
             message = (
                 f"`{name}[{key!r}]` is {describe(claims[key])}; it should be True or False, as a "
@@ -226,6 +227,12 @@ def check_entries(evidence: Evidence, name: str = "comparison") -> list[Finding]
             message = f"`{name}[{key!r}]` is {describe(claims[key])}; it should be one number."
             findings.append(Finding(message=message, where=name))
     return findings
+
+
+def _listed(claims: Mapping[Any, Any]) -> str:
+    """The keys of a dictionary in words; somebody may have put anything there."""
+    keys = [f"`{key:.40}`" for key in claims if isinstance(key, str) and key.isprintable()]
+    return f"it has {', '.join(keys[:8])}" if keys else "it has none that could be read"
 
 
 def check_consistency(evidence: Evidence, name: str = "comparison") -> list[Finding]:
@@ -303,11 +310,17 @@ def check_agreement(evidence: Evidence, name: str = "comparison") -> list[Findin
 
 def _disagreement(key: str, claim: bool, follows: bool) -> str:
     what = f"`{key}` is {claim}, and the two histories say the opposite."
+    good = "And a loss is good when it is low, an accuracy when it is high."
+    if follows and key == "better_model":
+        return (
+            f"Computed from other histories, `{key}` says the opposite of their validation curves. Does it "
+            f"look at those, or at the training curves, which reward learning by heart? {good}"
+        )
     if follows:
         what = f"Computed from other histories, `{key}` says the opposite of what they do."
     return (
         f"{what} Does it follow from the two histories when the notebook runs, and from the curves that the "
-        "question names? And a loss is good when it is low, an accuracy when it is high."
+        f"question names? {good}"
     )
 
 
@@ -360,15 +373,22 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def _entry(claims: Mapping[Any, Any], key: str) -> Any:
+    """An entry of the comparison. Raises Unanswered where there is none: that costs elsewhere."""
+    if key not in claims:
+        raise Unanswered(f"This can be judged once the entry `{key}` is there.")
+    return claims[key]
+
+
 def _number(claims: Mapping[Any, Any], name: str) -> float:
-    value = claims.get(RATIO, "")
+    value = _entry(claims, RATIO)
     if not _is_number(value):
         raise Unanswered(f"`{name}` has no number under `{RATIO}`.")
     return float(value)
 
 
 def _flag(claims: Mapping[Any, Any], key: str, name: str) -> bool:
-    value = claims.get(key)
+    value = _entry(claims, key)
     if not isinstance(value, bool):
         raise Unanswered(f"`{name}` has neither True nor False under `{key}`.")
     return value

@@ -142,8 +142,7 @@ def _check_changes(trace: Trace) -> list[Finding]:
     rates = trace.rates
     if _same(rates[1:]):
         return _never_changes(trace)
-    each = len(rates) // trace.epochs
-    if all(_same(rates[start + 1 : start + each]) for start in range(0, each * trace.epochs, each)):
+    if _changes_by_epochs(trace):
         return [
             Finding(
                 message="The rate changes once an epoch and stays the same for all batches in between. The "
@@ -159,6 +158,13 @@ def _check_changes(trace: Trace) -> list[Finding]:
             )
         ]
     return []
+
+
+def _changes_by_epochs(trace: Trace) -> bool:
+    """Whether the rate is the same for all batches of each epoch, the first aside."""
+    each = len(trace.rates) // trace.epochs
+    starts = range(0, each * trace.epochs, each)
+    return all(_same(trace.rates[start + 1 : start + each]) for start in starts)
 
 
 def _never_changes(trace: Trace) -> list[Finding]:
@@ -194,8 +200,23 @@ def _same(values: Floats) -> bool:
     return bool(len(values) == 0 or np.allclose(values, values[0], rtol=SAME, atol=0))
 
 
+def _if_it_changes(trace: Trace, findings: list[Finding]) -> list[Finding]:
+    """These findings, where the rate changes within an epoch; one that stands still has no shape to judge."""
+    if not findings or not (_same(trace.rates[1:]) or _changes_by_epochs(trace)):
+        return findings
+    message = (
+        "This cannot be seen while the rate does not change with every batch: see 'one update for each "
+        "batch'."
+    )
+    return [Finding(message=message)]
+
+
 def check_ramps(trace: Trace) -> list[Finding]:
     """The rate goes up to `max_rate` and down again in two straight lines; the peak is in its place."""
+    return _if_it_changes(trace, _ramps(trace))
+
+
+def _ramps(trace: Trace) -> list[Finding]:
     cycle, rates = trace.cycle, trace.in_time()
     expected = cycle.ramps()
     slack = SLACK * cycle.step
@@ -223,6 +244,10 @@ def check_ramps(trace: Trace) -> list[Finding]:
 
 def check_last_stretch(trace: Trace) -> list[Finding]:
     """The rest falls batch by batch from `start_rate` to `last_rate`, at the last batch or next to it."""
+    return _if_it_changes(trace, _last_stretch(trace))
+
+
+def _last_stretch(trace: Trace) -> list[Finding]:
     cycle = trace.cycle
     tail = trace.in_time()[2 * cycle.half :]
     start, last = cycle.start_rate, cycle.last_rate
@@ -250,6 +275,10 @@ def check_defaults(trace: Trace, given: Trace) -> list[Finding]:
 
     given: a trace with every argument given, as a peak beside its place there says nothing of defaults here.
     """
+    return _if_it_changes(trace, _defaults(trace, given))
+
+
+def _defaults(trace: Trace, given: Trace) -> list[Finding]:
     cycle, rates = trace.cycle, trace.in_time()
     offset = int(given.in_time().argmax()) - given.cycle.half
     if not np.isclose(rates[0], cycle.start_rate, rtol=0, atol=SLACK * cycle.step):

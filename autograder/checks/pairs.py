@@ -19,6 +19,7 @@ from autograder.checks.findings import Finding
 from autograder.checks.likeness import likeness
 from autograder.checks.structure import graph_of, stack_of, starts_from, starts_wrong
 from autograder.evidence import ArrayView, Evidence, Fit, ModelView, Unanswered, describe
+from autograder.networks.activations import describe_activation
 from autograder.networks.branches import Meeting, chains_that_meet
 from autograder.networks.stack import Block, Stack, layers_in_order
 
@@ -129,24 +130,31 @@ def _extras(place: str, block: Block) -> list[Finding]:
     ]
 
 
-def check_activations(model: ModelView, function: str) -> list[Finding]:
-    """Every hidden layer of both towers is followed by that activation, once."""
+def check_activations(model: ModelView, function: str, *, count: int) -> list[Finding]:
+    """Every hidden layer of both towers is followed by that activation, once.
+
+    count: so many layers of a tower are hidden ones; what stands behind them is counted elsewhere.
+    """
     for letter, tower in zip(_TOWERS, meeting_of(model).towers, strict=True):
-        for number, block in enumerate(tower.blocks, start=1):
+        for number, block in enumerate(tower.blocks[:count], start=1):
             alone = block.activation == function and block.activations[0].get("alpha", 1.0) == 1.0
             if not alone or any(node.kind == "custom" for node in block.after):
+                asked = describe_activation((("function", function),))
                 message = (
-                    f"In tower {letter}, hidden layer {number} has {block.describe_activation()}, which "
-                    "is not the activation asked for, once."
+                    f"In tower {letter}, hidden layer {number} uses {block.describe_activation()}, where one "
+                    f"{asked} was asked for."
                 )
                 return [Finding(message=message, where=block.dense.name)]
     return []
 
 
-def check_initialisers(model: ModelView, family: str) -> list[Finding]:
-    """Every hidden layer of both towers starts from that family of initialisers, normal or uniform."""
+def check_initialisers(model: ModelView, family: str, *, count: int) -> list[Finding]:
+    """Every hidden layer of both towers starts from that family of initialisers, normal or uniform.
+
+    count: so many layers of a tower are hidden ones; what stands behind them is counted elsewhere.
+    """
     for letter, tower in zip(_TOWERS, meeting_of(model).towers, strict=True):
-        for number, block in enumerate(tower.blocks, start=1):
+        for number, block in enumerate(tower.blocks[:count], start=1):
             if not starts_from(model, block, family):
                 return [starts_wrong(model, block, f"In tower {letter}, hidden layer {number}")]
     return []
@@ -347,11 +355,18 @@ def check_balance(batches: Drawn) -> list[Finding]:
         )
     else:
         message = (
-            f"{share:.0%} of the pairs are of one class, and the number changes from batch to batch or is "
-            "not half of it. Half and half is what is asked for, in each batch: otherwise the more "
-            "frequent answer is worth guessing."
+            f"{_how_many(batches, share)} of the pairs show one digit twice; asked for is exactly half, in "
+            "each batch: otherwise the more frequent answer is worth guessing."
         )
     return [Finding(message=message)]
+
+
+def _how_many(batches: Drawn, share: float) -> str:
+    """How many pairs are of one class: that share of each batch, or in words between which shares it lies."""
+    if all(abs(float(batch.same.sum()) - share * len(batch.same)) < 1 for batch in batches):
+        return f"{share:.0%}"
+    shares = [float(batch.same.mean()) for batch in batches]
+    return f"From batch to batch, between {min(shares):.0%} and {max(shares):.0%}"
 
 
 def check_shuffled(batches: Drawn) -> list[Finding]:
@@ -364,12 +379,16 @@ def check_shuffled(batches: Drawn) -> list[Finding]:
     if np.mean(changes) > 0.25 and not (repeated and len(long) > 1):
         return []
     how = "in two blocks" if np.mean(changes) <= 0.25 else "in the same places in every batch"
-    return [
-        Finding(
-            message=f"Pairs of one class and pairs of two stand {how}. Shuffle the pairs, and their "
-            "labels in the same way."
-        )
-    ]
+    if np.mean(changes) <= 0.25 or _is_regular(long[0]):
+        what = ". Shuffle the pairs, and their labels in the same way."
+    else:
+        what = ": whatever shuffles them draws the same numbers each time. Where do these numbers come from?"
+    return [Finding(message=f"Pairs of one class and pairs of two stand {how}{what}")]
+
+
+def _is_regular(row: np.ndarray) -> bool:
+    """Whether a row repeats itself every few places, as nothing does that was shuffled."""
+    return any(np.array_equal(row[step:], row[:-step]) for step in range(1, 9))
 
 
 def check_no_image_with_itself(batches: Drawn) -> list[Finding]:
@@ -380,8 +399,8 @@ def check_no_image_with_itself(batches: Drawn) -> list[Finding]:
     return [
         Finding(
             message=f"{alone} of {sum(len(batch.first) for batch in batches)} pairs hold one picture "
-            "twice. Such a pair teaches nothing; draw the second picture of a class from the others of "
-            "it."
+            "twice. Such a pair teaches nothing; draw the second picture from the other pictures of that "
+            "class."
         )
     ]
 
@@ -549,11 +568,7 @@ def check_classifier(found: Any, *, classes: int) -> list[Finding]:
         findings.append(Finding(message=message))
     output = stack.output
     if output.units != classes or output.activation != "softmax":
-        message = (
-            f"The classifier ends in {output.units} units with {output.describe_activation()}. It needs a "
-            "probability for each class."
-        )
-        findings.append(Finding(message=message, where=output.dense.name))
+        findings.append(Finding(message=_no_classes(output, classes), where=output.dense.name))
     if _shapes(stack.hidden) != _shapes(tower.blocks):
         message = (
             f"Ahead of the new layer the classifier has {len(stack.hidden)} dense layers; the tower has "
@@ -562,6 +577,24 @@ def check_classifier(found: Any, *, classes: int) -> list[Finding]:
         )
         findings.append(Finding(message=message))
     return findings
+
+
+def _no_classes(output: Block, classes: int) -> str:
+    """What to say of an output layer that gives no probability for each class."""
+    described = output.describe_activation()
+    if output.units != classes:
+        return (
+            f"The classifier ends in {output.units} units with {described}. It needs a probability for each "
+            "class."
+        )
+    if output.activation == "sigmoid":
+        what = f"{classes} sigmoid units, each of which answers yes or no by itself"
+    else:
+        what = f"{classes} units with {described}, whose numbers are no probabilities"
+    return (
+        f"The classifier ends in {what}. A picture shows exactly one digit, so the {classes} probabilities "
+        "have to sum to 1."
+    )
 
 
 def _shapes(blocks: tuple[Block, ...]) -> list[tuple[int, str, tuple[str, ...]]]:
@@ -612,9 +645,9 @@ def check_frozen(found: Any) -> list[Finding]:
     moved = after is not None and not _equal(_kernels(before, stack.hidden), _kernels(after, stack.hidden))
     if any(flags) or moved:
         message = (
-            f"{sum(flags) or len(flags)} of the classifier's {len(flags)} reused layers are not frozen: "
-            "the first steps of training, with a new layer that knows nothing yet, wash away what the "
-            "tower has learned. Set `trainable` before the model is compiled."
+            f"{_not_frozen(sum(flags) or len(flags), len(flags))}: the first steps of training, with a "
+            "new layer that knows nothing yet, wash away what the tower has learned. Set `trainable` before "
+            "the model is compiled."
         )
         return [Finding(message=message)]
     if not stack.output.dense.trainable:
@@ -625,6 +658,12 @@ def check_frozen(found: Any) -> list[Finding]:
     ):
         return [Finding(message="Building and training the classifier changes weights of the pair network.")]
     return []
+
+
+def _not_frozen(awake: int, layers: int) -> str:
+    if awake == layers:
+        return f"None of the {layers} reused layers is frozen"
+    return f"{awake} of the classifier's {layers} reused layers {'is' if awake == 1 else 'are'} not frozen"
 
 
 def check_saved_classifier(

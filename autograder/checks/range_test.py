@@ -172,7 +172,7 @@ def _check_growth(rates: Floats, what: str) -> list[Finding]:
     if len(rates) < 3:
         return [Finding(message=f"Of {what} there are too few to see how they grow.")]
     factors = rates[1:] / rates[:-1]
-    if np.allclose(factors, 1, atol=1e-4):
+    if _never_grows(rates):
         return [Finding(message=f"All of {what} are the same: the rate should grow with every batch.")]
     if (factors < 1).all():
         return [Finding(message=f"In {what} the rate falls. It should start small and grow.")]
@@ -198,11 +198,21 @@ def _check_growth(rates: Floats, what: str) -> list[Finding]:
     ]
 
 
+def _never_grows(rates: Floats) -> bool:
+    return bool((rates > 0).all() and np.allclose(rates[1:] / rates[:-1], 1, atol=1e-4))
+
+
 def _check_trained(run: Run) -> list[Finding]:
     """The rates that the optimiser had at each step; those of a copy of the model were not seen."""
     used = _series(run.seen.get("used"))
     if used is None or not run.batches - 1 <= len(used) <= run.batches + 1:
         return []
+    if _never_grows(used):
+        message = (
+            "The rates that it returns grow, but the network was trained at one rate all the time: they are "
+            "worked out and never given to the optimiser."
+        )
+        return [Finding(message=message)]
     # The first step aside: whoever sets the rate after a batch may have left it as it was.
     return _check_growth(used[1:], "the rates that the network was trained with")
 

@@ -14,6 +14,7 @@ from autograder.evidence.folder import (
     SavedFile,
     Unanswered,
     describe,
+    in_one_line,
     read_evidence,
 )
 from autograder.evidence.stream import unpack
@@ -47,6 +48,7 @@ __all__ = [
     "Summary",
     "Unanswered",
     "describe",
+    "in_one_line",
     "read_evidence",
     "unpack",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,12 +43,41 @@ __all__ = [
     "SavedFile",
     "Unanswered",
     "describe",
+    "in_one_line",
     "read_evidence",
 ]
+
+MAX_ERROR = 500
+"""How much of a cell's error is kept."""
+MAX_SHOWN = 300
+"""How much of one line of it is shown."""
+_COLOUR = re.compile(r"\x1b(\[[0-9;]*[A-Za-z]?)?")
+_SAYS_NOTHING = re.compile(r"Exception encountered when calling .*")
+_DUMP = re.compile(r"value=|\[\[|Arguments received")
+"""Where an error of Keras turns from words to numbers."""
 
 
 class Unanswered(AssertionError):
     """A question cannot be judged, as the notebook lacks what it needs; the message is for the student."""
+
+
+def in_one_line(error: str) -> str:
+    """What an error says, for a message: the first line that says something, and the advice of `dnnlab`.
+
+    Colours and arrays are left out; where a line is cut it ends with "…", and with no full stop otherwise.
+    """
+    text = _SAYS_NOTHING.sub("", _COLOUR.sub("", error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) > 1 and re.fullmatch(r"\w+:", lines[0]):
+        lines[:2] = [" ".join(lines[:2])]
+    if not lines:
+        return ""
+    shown = _DUMP.split(lines[0], maxsplit=1)[0][:MAX_SHOWN]
+    torn = len(lines) == 1 and len(error) >= MAX_ERROR
+    if torn or shown != lines[0]:
+        return shown.rstrip(" ,:;.([") + "…"
+    advice = next((line for line in lines[1:] if line.startswith("What to do:")), "")
+    return ". ".join(part.rstrip(".:") for part in (shown, advice) if part)
 
 
 @attrs.frozen(kw_only=True)
@@ -68,7 +98,9 @@ class Cell:
     def trouble(self) -> str:
         """A sentence for the student on a cell that did not run as it stands; empty for any other."""
         if self.status != "ok":
-            return f"Code cell {self.count} of your notebook did not finish: {self.error or self.status}."
+            why = in_one_line(self.error) or self.status
+            end = "" if why.endswith(("…", "?", "!")) else "."
+            return f"Code cell {self.count} of your notebook did not finish: {why}{end}"
         if self.left_out:
             return (
                 f"Code cell {self.count} of your notebook ended its own kernel; it was run without the "
@@ -458,7 +490,7 @@ def _cell(record: dict[str, Any]) -> Cell:
     return Cell(
         number=int(record["cell"]),
         status=str(record["status"])[:40],
-        error=str(record.get("error", ""))[:300],
+        error=str(record.get("error", ""))[:MAX_ERROR],
         seconds=number(record.get("seconds", 0)),
         left_out=len(record.get("left_out") or []),
     )
