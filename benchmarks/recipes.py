@@ -83,7 +83,7 @@ def usual(recipe: Recipe, lab: Lab, data: DataSet, trained: Path, *, epochs: int
     """Train the architecture of a saved model from scratch by the usual recipe, for some epochs at most."""
     import keras
 
-    network: Any = keras.models.clone_model(keras.models.load_model(trained))
+    network: Any = keras.models.clone_model(keras.models.load_model(trained, compile=False))
     optimiser = getattr(keras.optimizers, recipe.optimiser)(learning_rate=recipe.rate)
     network.compile(optimizer=optimiser, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     task = lab.tasks[0]
@@ -125,7 +125,7 @@ def main(labs: tuple[str, ...], data: str | None, whole: bool) -> None:
             _add(table, name, "usual", theirs, theirs.seconds / ours.seconds)
         else:
             _add(table, name, "usual, begun", theirs, theirs.per_epoch / ours.per_epoch)
-    Console().print(table)
+    Console(width=100).print(table)
 
 
 def _add(table: Table, lab: str, name: str, training: Training, ratio: float) -> None:

@@ -248,13 +248,14 @@ class TestJudge:
     """One submission from evidence to files."""
 
     def test_files(self, folders, tmp_path):
-        """A line per test and Gradescope's record are there, and say the same."""
+        """A line per test, Gradescope's record, which says the same, and what a class is compared by are there."""
         tests = make_tests(tmp_path / "tests", q1=[case("a", "pass", points=2), case("b", "assert False")])
         judge(tests=tests, **folders)
         lines = (tmp_path / "result" / "tests.jsonl").read_text().splitlines()
         record = json.loads((tmp_path / "result" / "results.json").read_text())
 
-        assert ["results.json", "tests.jsonl"] == sorted(p.name for p in (tmp_path / "result").iterdir())
+        names = {path.name for path in (tmp_path / "result").iterdir()}
+        assert {"results.json", "tests.jsonl", "traces.json", "traces.npz"} == names
         assert [2.0, 0.0] == [json.loads(line)["score"] for line in lines]
         assert (2.0, 3.0) == (record["score"], sum(test["max_score"] for test in record["tests"]))
 
