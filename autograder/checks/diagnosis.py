@@ -15,7 +15,7 @@ from autograder.checks.findings import Finding
 from autograder.checks.fits import fits_of_question, fits_of_task, rows_fed
 from autograder.evidence import ArrayView, Compilation, Evidence, Fit
 
-__all__ = ["check_trainings", "explain", "loss_name"]
+__all__ = ["check_trainings", "explain", "explain_nan", "loss_name"]
 
 SPARSE, CATEGORICAL, BINARY = (
     "sparsecategoricalcrossentropy",
@@ -35,10 +35,20 @@ def check_trainings(evidence: Evidence, *, question: str) -> list[Finding]:
 
 def explain(evidence: Evidence, name: str) -> str:
     """Why the submitted network of that name may have learned badly; empty where nothing shows why."""
-    found = [fault for fit in fits_of_task(evidence, evidence.task(name)) for fault in _faults(fit)]
-    if not found:
-        found = _of_history(evidence, name)
-    return " ".join(finding.message for finding in _distinct(found)[:2])
+    return _joined(_faults_of(evidence, name) or _of_history(evidence, name))
+
+
+def explain_nan(evidence: Evidence, name: str) -> str:
+    """Why the weights of the submitted network of that name are no numbers."""
+    return _joined(_faults_of(evidence, name)) or _why_nan_unseen(evidence, name, "and with it every weight")
+
+
+def _faults_of(evidence: Evidence, name: str) -> list[Finding]:
+    return [fault for fit in fits_of_task(evidence, evidence.task(name)) for fault in _faults(fit)]
+
+
+def _joined(findings: list[Finding]) -> str:
+    return " ".join(finding.message for finding in _distinct(findings)[:2])
 
 
 def _distinct(findings: Any) -> list[Finding]:
@@ -131,6 +141,21 @@ def _why_nan(raw: bool) -> str:
     return f"The loss of a training turned NaN: its weights grew without bound. {cure}"
 
 
+def _why_nan_unseen(evidence: Evidence, name: str, also: str = "") -> str:
+    """Why the loss of a training turned NaN of which there is the outcome only."""
+    if _given_pixels(evidence, name):
+        return _why_nan(raw=True)
+    turned = "The loss of a training turned NaN" + (f", {also}" if also else "")
+    return (
+        f"{turned}. Two things do that: a label for which there is no output unit, or a learning rate that "
+        "is far too large. Look at the lowest and the highest label that `fit` is given, then at the rate."
+    )
+
+
+def _given_pixels(evidence: Evidence, name: str) -> bool:
+    return any(_raw_inputs(fit) for fit in fits_of_task(evidence, evidence.task(name)))
+
+
 def _raw_inputs(fit: Fit) -> bool:
     rows = rows_fed(fit.training)
     return rows is not None and rows.size > 0 and float(np.nanmax(np.abs(rows))) > LARGE_INPUT
@@ -140,10 +165,10 @@ def _of_history(evidence: Evidence, name: str) -> list[Finding]:
     """What the submitted curves show."""
     history = evidence.saved_history(name) or {}
     losses = history.get("loss", [])
-    raw = any(_raw_inputs(fit) for fit in fits_of_task(evidence, evidence.task(name)))
     if any(not math.isfinite(loss) for loss in losses):
-        return [Finding(message=_why_nan(raw))]
+        return [Finding(message=_why_nan_unseen(evidence, name))]
     if losses and _is_dead(evidence, name, history):
+        raw = _given_pixels(evidence, name)
         cause = "Its inputs are pixels up to 255: scale them." if raw else _CAUSES_OF_DEATH
         message = (
             "Over the whole training the loss hardly left that of guessing: the network answers nearly the "
