@@ -105,15 +105,38 @@ class TestDiagnosis:
 
         assert re.search(words, found.message)
 
-    @pytest.mark.parametrize("history", [{"loss": [math.nan]}, {"loss": [1.61, 1.60]}])
-    def test_curves_explain_too(self, history, data):
+    @pytest.mark.parametrize(
+        ("fits", "words"),
+        [
+            (({"trainable": 2, "loss": "binary_crossentropy"}, {"trainable": 12}), "with frozen layers uses"),
+            (({"trainable": 2}, {"trainable": 12, "loss": "binary_crossentropy"}), "every layer learns uses"),
+            (({"trainable": 12}, {"trainable": 12, "loss": "binary_crossentropy"}), "A training uses"),
+            (({"trainable": 2}, {"trainable": 2, "loss": "binary_crossentropy"}), "A training uses"),
+            ([{"trainable": count, "loss": "binary_crossentropy"} for count in (2, 12)], "A training uses"),
+        ],
+    )
+    def test_which_training(self, fits, words):
+        """The training at fault is told from one that learns in more or fewer layers, and said once."""
+        (found,) = diagnosis.check_trainings(evidence(*(fit(**one) for one in fits)), question="q1")
+
+        assert f"{words} `binary_crossentropy` with whole" in found.message
+
+    @pytest.mark.parametrize(
+        ("history", "words"),
+        [
+            ({"loss": [math.nan]}, "a label for which there is no output unit, or a learning rate"),
+            ({"loss": [1.61, 1.60]}, "hardly left that of guessing"),
+        ],
+    )
+    def test_curves_explain_too(self, history, words, data):
         """Where no training ran, the submitted curves say whether it exploded or never learned."""
         from autograder.evidence.folder import SavedFile
 
         saved = SavedFile(name="small.history.json", problem="", history=history)
         found = attrs.evolve(evidence(data=data), files={saved.name: saved})
 
-        assert diagnosis.explain(found, "small")
+        assert words in diagnosis.explain(found, "small")
+        assert "and with it every weight" not in diagnosis.explain(found, "small")
 
     def test_trainings_of_another_task_do_not_count(self, data):
         """A network for 5 to 9 is not explained by what went wrong with 0 to 4."""

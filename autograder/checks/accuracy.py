@@ -225,8 +225,8 @@ def saved_network(evidence: Evidence, name: str) -> tuple[Graph, dict[str, list[
     differences = [same_architecture(graph, one, names=("the file", f"`{builder}()`")) for one in known]
     if builder and differences and all(differences):
         raise Unanswered(
-            f"`{name}.keras` is not the network that `{builder}()` builds: {differences[0][0]}. Save the "
-            "model that you trained in this notebook."
+            f"`{name}.keras` is not the network that `{builder}()` builds: {differences[0][0]}. Train and "
+            "save what the function gives by default."
         )
     return graph, dict(saved.weights)
 

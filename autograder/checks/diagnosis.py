@@ -30,38 +30,58 @@ LEARNED = 0.95
 
 def check_trainings(evidence: Evidence, *, question: str) -> list[Finding]:
     """The trainings of the question have a loss that fits labels and outputs, and something to train."""
-    return _distinct(fault for fit in fits_of_question(evidence, question) for fault in _faults(fit))
+    return _faults_of(fits_of_question(evidence, question))
 
 
 def explain(evidence: Evidence, name: str) -> str:
     """Why the submitted network of that name may have learned badly; empty where nothing shows why."""
-    return _joined(_faults_of(evidence, name) or _of_history(evidence, name))
+    return _joined(_faults_of(_fits_of(evidence, name)) or _of_history(evidence, name))
 
 
 def explain_nan(evidence: Evidence, name: str) -> str:
     """Why the weights of the submitted network of that name are no numbers."""
-    return _joined(_faults_of(evidence, name)) or _why_nan_unseen(evidence, name, "and with it every weight")
+    faults = _faults_of(_fits_of(evidence, name))
+    return _joined(faults) or _why_nan_unseen(evidence, name, "and with it every weight")
 
 
-def _faults_of(evidence: Evidence, name: str) -> list[Finding]:
-    return [fault for fit in fits_of_task(evidence, evidence.task(name)) for fault in _faults(fit)]
+def _fits_of(evidence: Evidence, name: str) -> list[Fit]:
+    return fits_of_task(evidence, evidence.task(name))
 
 
 def _joined(findings: list[Finding]) -> str:
-    return " ".join(finding.message for finding in _distinct(findings)[:2])
+    return " ".join(finding.message for finding in findings[:2])
 
 
-def _distinct(findings: Any) -> list[Finding]:
-    return list(dict.fromkeys(findings))
+def _faults_of(fits: list[Fit]) -> list[Finding]:
+    """What is wrong with these trainings, each fault once."""
+    by_fault: dict[str, list[Fit]] = {}
+    for fit in fits:
+        by_fault.setdefault(_fault(fit), []).append(fit)
+    by_fault.pop("", None)
+    return [Finding(message=_naming(fault, faulty, fits)) for fault, faulty in by_fault.items()]
 
 
-def _faults(fit: Fit) -> list[Finding]:
+def _fault(fit: Fit) -> str:
     """What is wrong with one training; the first of these explains the others."""
-    for look in (_labels_beyond, _unfit_loss, _nothing_to_train, _exploded):
-        message = look(fit)
-        if message:
-            return [Finding(message=message)]
-    return []
+    looks = (_labels_beyond, _unfit_loss, _nothing_to_train, _exploded)
+    return next((message for look in looks if (message := look(fit))), "")
+
+
+def _naming(fault: str, faulty: list[Fit], fits: list[Fit]) -> str:
+    """The fault, and which of the trainings has it, where one network is frozen and another is not."""
+    found, known = ({fit.trainable or 0 for fit in some} for some in (faulty, fits))
+    if not fault.startswith(_A_TRAINING) or not known & ONE_LAYER or known <= ONE_LAYER:
+        return fault
+    if found <= ONE_LAYER:
+        return fault.replace(_A_TRAINING, "The training of the network with frozen layers", 1)
+    if found == {max(known)}:
+        return fault.replace(_A_TRAINING, "The training of the network in which every layer learns", 1)
+    return fault
+
+
+ONE_LAYER = {1, 2}
+"""How many weights training may change where one layer learns: its kernel, and its bias if it has one."""
+_A_TRAINING = "A training"
 
 
 def loss_name(compilation: Compilation | None) -> str:
@@ -153,7 +173,7 @@ def _why_nan_unseen(evidence: Evidence, name: str, also: str = "") -> str:
 
 
 def _given_pixels(evidence: Evidence, name: str) -> bool:
-    return any(_raw_inputs(fit) for fit in fits_of_task(evidence, evidence.task(name)))
+    return any(map(_raw_inputs, _fits_of(evidence, name)))
 
 
 def _raw_inputs(fit: Fit) -> bool:
