@@ -228,10 +228,12 @@ class TestMaster:
             ("test_test_accuracy_2", True, 2.0, "Test accuracy, step 2 of 2, is reached."),
         ] == [(case.name, case.hidden, case.points, case.success_message) for case in cases]
         assert [
-            "Test accuracy, step 1 of 2, is missed. The saved network has hardly learned.",
-            "Test accuracy, step 2 of 2, is missed. Look at the rate, and at the epochs.",
+            "Test accuracy, step 1 of 2, is missed.",
+            "Test accuracy, step 2 of 2, is missed.",
         ] == [case.failure_message for case in cases]
-        assert 'check_step(evidence, "deep", "test", step=2, of=2)' in cases[1].source
+        assert "place = dict(step=1, of=2, hint='')" in cases[0].source
+        assert "place = dict(step=2, of=2, hint='Look at the rate, and at the epochs.')" in cases[1].source
+        assert 'check_step(evidence, "deep", "test", **place)' in cases[1].source
         assert [True, True] == [case.source in source for case, source in zip(cases, given, strict=True)]
 
     @pytest.mark.parametrize(
@@ -243,7 +245,7 @@ class TestMaster:
             ("points: {test: 2}", "points: {}", "a ladder's settings are wrong: points or hints"),
             ("points: {test: 2}", "points: {train: 2}", "a ladder's settings are wrong: points or hints"),
             ("- Look", "  Look", "a ladder's settings are wrong: points or hints"),
-            ("at the rate", 'at the "rate"', "failure_message holds a double quote"),
+            ("- Look at", "- Look: at", "a ladder's settings are wrong: points or hints"),
             ("points: {test: 2}", "points: {test: 2", "settings that are not YAML"),
         ],
     )  # fmt: skip

@@ -105,15 +105,38 @@ class TestDiagnosis:
 
         assert re.search(words, found.message)
 
-    @pytest.mark.parametrize("history", [{"loss": [math.nan]}, {"loss": [1.61, 1.60]}])
-    def test_curves_explain_too(self, history, data):
+    @pytest.mark.parametrize(
+        ("fits", "words"),
+        [
+            (({"trainable": 2, "loss": "binary_crossentropy"}, {"trainable": 12}), "with frozen layers uses"),
+            (({"trainable": 2}, {"trainable": 12, "loss": "binary_crossentropy"}), "every layer learns uses"),
+            (({"trainable": 12}, {"trainable": 12, "loss": "binary_crossentropy"}), "A training uses"),
+            (({"trainable": 2}, {"trainable": 2, "loss": "binary_crossentropy"}), "A training uses"),
+            ([{"trainable": count, "loss": "binary_crossentropy"} for count in (2, 12)], "A training uses"),
+        ],
+    )
+    def test_which_training(self, fits, words):
+        """The training at fault is told from one that learns in more or fewer layers, and said once."""
+        (found,) = diagnosis.check_trainings(evidence(*(fit(**one) for one in fits)), question="q1")
+
+        assert f"{words} `binary_crossentropy` with whole" in found.message
+
+    @pytest.mark.parametrize(
+        ("history", "words"),
+        [
+            ({"loss": [math.nan]}, "a label for which there is no output unit, or a learning rate"),
+            ({"loss": [1.61, 1.60]}, "hardly left that of guessing"),
+        ],
+    )
+    def test_curves_explain_too(self, history, words, data):
         """Where no training ran, the submitted curves say whether it exploded or never learned."""
         from autograder.evidence.folder import SavedFile
 
         saved = SavedFile(name="small.history.json", problem="", history=history)
         found = attrs.evolve(evidence(data=data), files={saved.name: saved})
 
-        assert diagnosis.explain(found, "small")
+        assert words in diagnosis.explain(found, "small")
+        assert "and with it every weight" not in diagnosis.explain(found, "small")
 
     def test_trainings_of_another_task_do_not_count(self, data):
         """A network for 5 to 9 is not explained by what went wrong with 0 to 4."""
@@ -522,9 +545,11 @@ class TestReuse:
         """A record without a model leaves every check without an answer."""
         found = evidence(probes={"p": value})
 
-        for check in (reuse.check_frozen, reuse.check_base_unchanged, reuse.check_cached):
+        for check in (reuse.check_base_unchanged, reuse.check_cached):
             with pytest.raises(Unanswered):
                 check(found, "p")
+        with pytest.raises(Unanswered):
+            reuse.check_frozen(found, "p", layers=5)
 
     def test_an_error_is_told(self):
         """What a function ran into is what the student reads."""
@@ -556,3 +581,96 @@ class TestReuse:
 
         with pytest.raises(Unanswered, match="it is odd"):
             reuse.check_reused(found, "p", layers=5)
+
+
+def flagged(model, trainable):
+    """The model with these layers trainable and no others."""
+    layers = [
+        entry | {"config": entry["config"] | {"trainable": entry["config"]["name"] in trainable}}
+        for entry in model.config["config"]["layers"]
+    ]
+    config = model.config | {"config": model.config["config"] | {"layers": layers}}
+    return attrs.evolve(model, config=config)
+
+
+def moved_by(model, far):
+    """The model with its kernels changed by noise of that deviation, in units of their own."""
+    rng = np.random.default_rng(7)
+    weights = {
+        path: [(kernel + far * kernel.std() * rng.normal(size=kernel.shape)).astype(np.float32), bias]
+        for path, (kernel, bias) in model.weights.items()
+    }
+    return with_weights(model, weights)
+
+
+def with_weights(model, weights):
+    """The model with other weights, and what it computes with them."""
+    given = np.random.default_rng(0).random((8, 4, 4), dtype=np.float32)
+    return attrs.evolve(model, weights=weights, outputs=forward(parse(model.config), weights, given))
+
+
+def of_run(check, model, base, **settings):
+    """What a check says of one run of a probe."""
+    found = evidence(probes={"p": {"runs": [{"model": model, "base": base}]}})
+    return messages(check(found, "p", **settings))
+
+
+class TestReusedLayers:
+    """Which layers a new model has, and their flags."""
+
+    BASE = dense_model((4, 4), [8, 8, 8, 5], "elu")
+
+    @pytest.mark.parametrize(
+        ("model", "words"),
+        [
+            (BASE, ""),
+            (moved_by(BASE, 0.1), "has changed since: your function trains the model"),
+            (dense_model((4, 4), [8, 8, 8, 5], "elu", seed=3), "does not have the weights"),
+        ],
+    )
+    def test_other_weights(self, model, words):
+        """Weights that were trained on are told from weights that were drawn anew."""
+        renewed = model.weights | {"output": [np.ones((8, 5), np.float32), np.zeros(5, np.float32)]}
+        said = of_run(reuse.check_reused, with_weights(model, renewed), self.BASE, layers=3)
+
+        assert words in said
+        assert bool(words) == bool(said)
+
+    @pytest.mark.parametrize(
+        ("trainable", "layers", "words"),
+        [
+            ({"output"}, 3, ""),
+            ({"dense_2", "output"}, 2, ""),
+            ({"dense_2", "output"}, 3, "Hidden layer 3 is trainable; the question asks to freeze it."),
+            (
+                {"dense_0", "dense_2"},
+                3,
+                "Hidden layers 1, 3 are trainable; the question asks to freeze them.",
+            ),
+        ],
+    )
+    def test_frozen(self, trainable, layers, words):
+        """As many layers as are to be reused have to be frozen; what stands above them does not matter."""
+        said = of_run(reuse.check_frozen, flagged(self.BASE, trainable), self.BASE, layers=layers)
+
+        assert words in said
+        assert bool(words) == bool(said)
+
+    @pytest.mark.parametrize(
+        ("numbers", "words"),
+        [
+            ((1, 2), ""),
+            ((), "no hidden layer is trainable. Set the flags of the layers"),
+            ((0, 1, 2), "hidden layers 1, 2, 3 of 3, counted from the input, are trainable. The lower ones"),
+            ((0, 1), "hidden layers 1, 2 of 3, counted from the input, are trainable. The top is the end"),
+            ((0,), "hidden layer 1 of 3, counted from the input, is trainable. The top is the end"),
+            ((2,), "hidden layer 3 of 3, counted from the input, is trainable, and no other. The output"),
+        ],
+    )
+    def test_unfrozen(self, numbers, words):
+        """Each mistake about the top is told from the others."""
+        model = flagged(self.BASE, {"output", *(f"dense_{number}" for number in numbers)})
+        said = of_run(reuse.check_unfrozen, model, self.BASE, top=2)
+
+        assert words in said
+        assert bool(words) == bool(said)

@@ -353,11 +353,11 @@ def unreadable_models(keras):
     yield Own(), "the model (Own) holds no list of layers, as with a class of your own"
     yield (
         chain(layers.Conv1D(2, 1, name="c"), shape=(4, 3)),
-        ("layer 'c': it is a Conv1D, a kind of layer that these labs do not use and that cannot be read"),
+        "it holds a Conv1D layer (`c`), which no network of this lab has",
     )
     yield (
         chain(layers.UnitNormalization(name="u")),
-        ("layer 'u': it is a UnitNormalization, a kind of layer that these labs do not use"),
+        "it holds a UnitNormalization layer (`u`), which no network of this lab has",
     )
     yield (
         keras.Model(x, keras.ops.sin(x)),
@@ -393,7 +393,7 @@ def test_a_lambda_layer_is_refused(keras):
     """A Lambda layer's code is neither run nor guessed."""
     model = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x, name="trick")])
 
-    with pytest.raises(UnsupportedModel, match="layer 'trick': it is a Lambda"):
+    with pytest.raises(UnsupportedModel, match=r"it holds a Lambda layer \(`trick`\)"):
         graph_of(model)
 
 
@@ -573,10 +573,10 @@ def test_architectures_are_equal_whatever_names_initialisers_and_preprocessing(k
     first, second = graph_of(one), graph_of(other)
 
     assert [] == same_architecture(first, second)
-    assert ["dense layer 1: Glorot uniform, the Keras default in A, He normal in B"] == same_architecture(
+    assert ["in dense layer 1 A has Glorot uniform, the Keras default, B has He normal"] == same_architecture(
         first, second, initialisers=True, names=("A", "B")
     )
-    assert ["what comes before the first dense layer: nothing in A, rescaling in B"] == same_architecture(
+    assert ["ahead of the first dense layer A has nothing, B has rescaling"] == same_architecture(
         first, second, preprocessing=True, names=("A", "B")
     )
 
@@ -590,18 +590,18 @@ def test_differences_of_architecture_are_said_in_plain_words(keras):
         other = graph_of(keras.Sequential([keras.Input(shape), *layers]))
         return same_architecture(one, other, names=("A", "B"))
 
-    assert ["dense layer 1: 3 units in A, 5 units in B"] == differences(
+    assert ["in dense layer 1 A has 3 units, B has 5 units"] == differences(
         *(dense(5, "elu"), drop(0.5), dense(2, "softmax"))
     )
     assert [
-        "after dense layer 1: ELU, then dropout (rate 0.5) in A, ReLU, then dropout (rate 0.25) in B"
+        "after dense layer 1 A has [ELU, dropout (rate 0.5)], B has [ReLU, dropout (rate 0.25)]"
     ] == differences(dense(3, "relu"), drop(0.25), dense(2, "softmax"))
     assert [
-        "dense layer 1: a bias in A, no bias in B",
-        "after the output layer: softmax in A, sigmoid in B",
+        "in dense layer 1 A has a bias, B has no bias",
+        "after the output layer A has softmax, B has sigmoid",
     ] == differences(dense(3, "elu", use_bias=False), drop(0.5), dense(2, "sigmoid"))
-    assert ["the depth: 2 dense layers in A, 1 in B"] == differences(dense(2, "softmax"))
-    assert ["the input: (4,) in A, (6,) in B"] == differences(
+    assert ["in all A has 2 dense layers, B has 1"] == differences(dense(2, "softmax"))
+    assert ["as its input A has (4,), B has (6,)"] == differences(
         dense(3, "elu"), drop(0.5), dense(2, "softmax"), shape=(6,)
     )
 
@@ -616,7 +616,7 @@ def test_networks_with_branches_are_compared_too(keras):
         return graph_of(keras.Model([a, b], joined))
 
     assert [] == same_architecture(model(4), model(4))
-    assert ["layer 'left': dense (4 units) in A, dense (5 units) in B"] == [
+    assert ["as layer 'left' A has dense (4 units), B has dense (5 units)"] == [
         line for line in same_architecture(model(4), model(5), names=("A", "B")) if "units" in line
     ]
     assert [f"layer '{name}' of A is connected otherwise in B" for name in ("left", "right")] == (

@@ -10,9 +10,10 @@ A ladder of accuracy stands for the hidden tests of all its steps:
     - Look at the rate, and at how it falls.
     - A rate that falls to almost nothing may do it.
 
-There is a step for each hint, and a first one below them for a network that has learned anything. `points`
-are those of each step, for "validation", "test" or both. Of several ladders in one question, all but one
-need a `name` of their own, which begins the names of their tests, and a `title`, which begins their messages.
+There is a step for each hint, and a first one below them for a network that has learned anything. A hint is
+shown where nothing in the submission shows why the network learned badly. `points` are those of each step,
+for "validation", "test" or both. Of several ladders in one question, all but one need a `name` of their own,
+which begins the names of their tests, and a `title`, which begins their messages.
 
 And one without settings, for a question in which a network is trained, stands for the public check that
 no global seed makes the batches the same in every epoch:
@@ -32,7 +33,6 @@ __all__ = ["expand"]
 
 _LADDER = re.compile(r"\A#\s*ACCURACY LADDER\s*\n(?P<config>.*)\Z", re.DOTALL)
 _SEED = re.compile(r"\A#\s*SEED CHECK\s*\Z")
-_FIRST = "The saved network has hardly learned."
 _SEED_CHECK = '''""" # BEGIN TEST CONFIG
 points: 0
 """  # END TEST CONFIG
@@ -50,7 +50,7 @@ _STEP = '''""" # BEGIN TEST CONFIG
 hidden: true
 points: {points}
 success_message: {title}, step {step} of {of}, is reached.
-failure_message: {title}, step {step} of {of}, is missed. {hint}
+failure_message: {title}, step {step} of {of}, is missed.
 """  # END TEST CONFIG
 
 
@@ -58,7 +58,8 @@ def test_{name}_{step}(env):
     from autograder.checks import accuracy, evidence_of, require
 
     evidence = evidence_of(env, "{lab}")
-    require(accuracy.check_step(evidence, "{model}", "{which}", step={step}, of={of}))'''
+    place = dict(step={step}, of={of}, hint={hint!r})
+    require(accuracy.check_step(evidence, "{model}", "{which}", **place))'''
 
 
 def expand(source: str, lab: str, where: str) -> list[str] | None:
@@ -73,7 +74,7 @@ def expand(source: str, lab: str, where: str) -> list[str] | None:
         return None
     config = read_settings(found["config"], where)
     _check(config, where)
-    hints = [_FIRST, *config["hints"]]
+    hints = ["", *config["hints"]]
     return [
         _STEP.format(
             lab=lab,
@@ -102,6 +103,7 @@ def _check(config: dict[str, Any], where: str) -> None:
         or not points
         or not set(points) <= {"validation", "test"}
         or not isinstance(config["hints"], list)
+        or not all(isinstance(hint, str) for hint in config["hints"])
     ):
         raise LabProblem(
             f"a ladder's settings are wrong: {sorted(missing | unknown) or 'points or hints'}",

@@ -12,9 +12,10 @@ import math
 import attrs
 import numpy as np
 
-from autograder.checks.diagnosis import LEARNED, explain
+from autograder.checks.diagnosis import LEARNED, explain, explain_nan
+from autograder.checks.epochs import is_past_its_best
 from autograder.checks.findings import Finding
-from autograder.checks.fits import fed_images, fits_of_task, rows_fed
+from autograder.checks.fits import early_stoppings, fed_images, fits_of_task, rows_fed
 from autograder.checks.preparation import recognise
 from autograder.checks.splits import preparations
 from autograder.checks.structure import graph_of
@@ -39,24 +40,47 @@ class Reached:
     """The accuracy that guessing reaches."""
 
 
-def check_step(evidence: Evidence, name: str, which: str, *, step: int, of: int) -> list[Finding]:
-    """The submitted network climbs to that step of the ladder; which: "validation" or "test"."""
-    result = _explained(evidence, name)
-    accuracy = getattr(result, which).accuracy
+def check_step(
+    evidence: Evidence, name: str, which: str, *, step: int, of: int, hint: str = ""
+) -> list[Finding]:
+    """The submitted network climbs to that step of the ladder; which: "validation" or "test".
+
+    hint: where to look, said where nothing shows why the network learned badly. Why is said at the first step
+    that is missed; those above it refer to that one.
+    """
+    try:
+        result = _explained(evidence, name)
+    except Unanswered as problem:
+        if step == 1:
+            raise
+        raise Unanswered(_as_at(1)) from problem
+    seen = _seen_the_test_set(evidence, name, result)
+    missed = _missed_steps(evidence, name, getattr(result, which).accuracy, which, of)
+    first = 1 if seen else min(missed, default=of + 1)
+    if step > first:
+        return [Finding(message=_as_at(first), where=f"{name}.keras")]
+    return seen + ([_too_low(evidence, name, result, which, hint)] if step in missed else [])
+
+
+def _as_at(step: int) -> str:
+    return f"It is missed for the same reason as step {step}."
+
+
+def _missed_steps(evidence: Evidence, name: str, accuracy: float, which: str, of: int) -> list[int]:
     calibration = evidence.calibrated(name)
     floor, full = calibration.floor(), calibration.full(which)
-    findings = _seen_the_test_set(evidence, name, result)
-    if accuracy < floor + (full - floor) * step / of:
-        where = "the validation set" if which == "validation" else "the test set"
-        if evidence.task(name).pairs:
-            where = f"the pairs of pictures of {where}"
-        message = (
-            f"`{name}.keras` gets {accuracy:.1%} of {where} right. {_advice(evidence, name, accuracy)} The "
-            "notebook that made the "
-            "file says more: look at both loss curves."
-        )
-        findings.append(Finding(message=message, where=f"{name}.keras"))
-    return findings
+    return [step for step in range(1, of + 1) if accuracy < floor + (full - floor) * step / of]
+
+
+def _too_low(evidence: Evidence, name: str, result: Reached, which: str, hint: str) -> Finding:
+    accuracy = getattr(result, which).accuracy
+    where = "the validation set" if which == "validation" else "the test set"
+    if evidence.task(name).pairs:
+        where = f"the pairs of pictures of {where}"
+    other = _saved_twice(evidence, name, result)
+    advice = _of_other_file(other) if other else _advice(evidence, name, result, which, hint)
+    message = f"`{name}.keras` gets {accuracy:.1%} of {where} right. {advice}"
+    return Finding(message=message, where=f"{name}.keras")
 
 
 def _explained(evidence: Evidence, name: str) -> Reached:
@@ -64,27 +88,76 @@ def _explained(evidence: Evidence, name: str) -> Reached:
     try:
         return reached(evidence, name)
     except Unanswered as problem:
-        why = explain(evidence, name) if name in evidence.tasks else ""
-        if not why or "finite" not in str(problem):
+        if "finite" not in str(problem) or name not in evidence.tasks:
             raise
-        raise Unanswered(f"{problem} {why}") from problem
+        raise Unanswered(f"{problem} {explain_nan(evidence, name)}") from problem
 
 
-def _advice(evidence: Evidence, name: str, accuracy: float) -> str:
-    why = explain(evidence, name)
-    if why:
-        return why
-    result = reached(evidence, name)
+def _advice(evidence: Evidence, name: str, result: Reached, which: str, hint: str) -> str:
+    """Why a network is not as good as it should be, as far as that shows, and where to look."""
+    why = explain(evidence, name) or _of_figures(evidence, name, result, which)
+    if not why:
+        why = f"It can learn more. {hint}" if hint else _MORE
+    return f"{why} The notebook that made the file says more: look at both loss curves."
+
+
+_MORE = "It can learn more: look at the learning rate, and at how long training was allowed to go on."
+
+
+def _of_other_file(other: str) -> str:
+    return (
+        f"It is `{other}.keras` once more, with the very same weights: its output units answer for the "
+        "classes of that network. Save the network that this question trains, after its last training."
+    )
+
+
+def _of_figures(evidence: Evidence, name: str, result: Reached, which: str) -> str:
+    """What the accuracy and the loss of the file say about it; empty where they are those of any training."""
+    accuracy = getattr(result, which).accuracy
     if accuracy < 1.1 * result.guessing + 0.04:
         return (
             "That is about what guessing gets: was it saved before it was trained, or did its loss explode?"
         )
     if result.validation.loss > LEARNED * math.log(1 / result.guessing):
         return (
-            "Its loss is hardly below that of guessing: was it trained on pictures that were scaled "
-            "otherwise?"
+            "Its loss is no better than that of guessing: was it saved before it was trained, or trained on "
+            "pictures that were scaled otherwise?"
         )
-    return "It can learn more: look at the learning rate, and at how long training was allowed to go on."
+    if _asked_for_the_best(evidence, name) and is_past_its_best(evidence, name, result.validation):
+        return "These are not the weights of its best epoch; keep those first, then look again."
+    return ""
+
+
+def _asked_for_the_best(evidence: Evidence, name: str) -> bool:
+    """Whether a best epoch is to be kept: where training stops early, and not where a schedule runs out."""
+    return bool(early_stoppings(fits_of_task(evidence, evidence.task(name))))
+
+
+def _saved_twice(evidence: Evidence, name: str, result: Reached) -> str:
+    """The model that was handed in under this name as well; empty where there is none.
+
+    Of two files with the same weights it is the one that is better at its own classes.
+    """
+    weights = _all_weights(evidence, name)
+    for other, task in evidence.tasks.items():
+        if other == name or task.classes == evidence.task(name).classes:
+            continue
+        with contextlib.suppress(Unanswered):
+            if (
+                _equal(weights, _all_weights(evidence, other))
+                and reached(evidence, other).validation.accuracy > result.validation.accuracy
+            ):
+                return other
+    return ""
+
+
+def _all_weights(evidence: Evidence, name: str) -> list[np.ndarray]:
+    graph, weights = saved_network(evidence, name)
+    return [array for node in graph.nodes for array in weights.get(node.name, [])]
+
+
+def _equal(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    return len(one) == len(other) and all(map(np.array_equal, one, other))
 
 
 def _seen_the_test_set(evidence: Evidence, name: str, result: Reached) -> list[Finding]:
@@ -97,8 +170,8 @@ def _seen_the_test_set(evidence: Evidence, name: str, result: Reached) -> list[F
     elif gap > evidence.calibrated(name).largest_gap():
         message = (
             f"`{name}.keras` gets {result.test.accuracy:.1%} of the test set right, but only "
-            f"{result.validation.accuracy:.1%} of the validation set. It has been trained on test pictures, "
-            "so that its accuracy on them says nothing. Train on the training set only."
+            f"{result.validation.accuracy:.1%} of the validation set. So large a gap comes up only where "
+            "test pictures were among those it was trained on. Train on the training set only."
         )
     else:
         return []
@@ -152,8 +225,8 @@ def saved_network(evidence: Evidence, name: str) -> tuple[Graph, dict[str, list[
     differences = [same_architecture(graph, one, names=("the file", f"`{builder}()`")) for one in known]
     if builder and differences and all(differences):
         raise Unanswered(
-            f"`{name}.keras` is not the network that `{builder}()` builds: {differences[0][0]}. Save the "
-            "model that you trained in this notebook."
+            f"`{name}.keras` is not the network that `{builder}()` builds: {differences[0][0]}. Train and "
+            "save what the function gives by default."
         )
     return graph, dict(saved.weights)
 

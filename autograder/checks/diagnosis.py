@@ -15,7 +15,7 @@ from autograder.checks.findings import Finding
 from autograder.checks.fits import fits_of_question, fits_of_task, rows_fed
 from autograder.evidence import ArrayView, Compilation, Evidence, Fit
 
-__all__ = ["check_trainings", "explain", "loss_name"]
+__all__ = ["check_trainings", "explain", "explain_nan", "loss_name"]
 
 SPARSE, CATEGORICAL, BINARY = (
     "sparsecategoricalcrossentropy",
@@ -30,28 +30,58 @@ LEARNED = 0.95
 
 def check_trainings(evidence: Evidence, *, question: str) -> list[Finding]:
     """The trainings of the question have a loss that fits labels and outputs, and something to train."""
-    return _distinct(fault for fit in fits_of_question(evidence, question) for fault in _faults(fit))
+    return _faults_of(fits_of_question(evidence, question))
 
 
 def explain(evidence: Evidence, name: str) -> str:
     """Why the submitted network of that name may have learned badly; empty where nothing shows why."""
-    found = [fault for fit in fits_of_task(evidence, evidence.task(name)) for fault in _faults(fit)]
-    if not found:
-        found = _of_history(evidence, name)
-    return " ".join(finding.message for finding in _distinct(found)[:2])
+    return _joined(_faults_of(_fits_of(evidence, name)) or _of_history(evidence, name))
 
 
-def _distinct(findings: Any) -> list[Finding]:
-    return list(dict.fromkeys(findings))
+def explain_nan(evidence: Evidence, name: str) -> str:
+    """Why the weights of the submitted network of that name are no numbers."""
+    faults = _faults_of(_fits_of(evidence, name))
+    return _joined(faults) or _why_nan_unseen(evidence, name, "and with it every weight")
 
 
-def _faults(fit: Fit) -> list[Finding]:
+def _fits_of(evidence: Evidence, name: str) -> list[Fit]:
+    return fits_of_task(evidence, evidence.task(name))
+
+
+def _joined(findings: list[Finding]) -> str:
+    return " ".join(finding.message for finding in findings[:2])
+
+
+def _faults_of(fits: list[Fit]) -> list[Finding]:
+    """What is wrong with these trainings, each fault once."""
+    by_fault: dict[str, list[Fit]] = {}
+    for fit in fits:
+        by_fault.setdefault(_fault(fit), []).append(fit)
+    by_fault.pop("", None)
+    return [Finding(message=_naming(fault, faulty, fits)) for fault, faulty in by_fault.items()]
+
+
+def _fault(fit: Fit) -> str:
     """What is wrong with one training; the first of these explains the others."""
-    for look in (_labels_beyond, _unfit_loss, _nothing_to_train, _exploded):
-        message = look(fit)
-        if message:
-            return [Finding(message=message)]
-    return []
+    looks = (_labels_beyond, _unfit_loss, _nothing_to_train, _exploded)
+    return next((message for look in looks if (message := look(fit))), "")
+
+
+def _naming(fault: str, faulty: list[Fit], fits: list[Fit]) -> str:
+    """The fault, and which of the trainings has it, where one network is frozen and another is not."""
+    found, known = ({fit.trainable or 0 for fit in some} for some in (faulty, fits))
+    if not fault.startswith(_A_TRAINING) or not known & ONE_LAYER or known <= ONE_LAYER:
+        return fault
+    if found <= ONE_LAYER:
+        return fault.replace(_A_TRAINING, "The training of the network with frozen layers", 1)
+    if found == {max(known)}:
+        return fault.replace(_A_TRAINING, "The training of the network in which every layer learns", 1)
+    return fault
+
+
+ONE_LAYER = {1, 2}
+"""How many weights training may change where one layer learns: its kernel, and its bias if it has one."""
+_A_TRAINING = "A training"
 
 
 def loss_name(compilation: Compilation | None) -> str:
@@ -130,6 +160,21 @@ def _why_nan(raw: bool) -> str:
     return f"The loss of a training turned NaN: its weights grew without bound. {cure}"
 
 
+def _why_nan_unseen(evidence: Evidence, name: str, also: str = "") -> str:
+    """Why the loss of a training turned NaN of which there is the outcome only."""
+    if _given_pixels(evidence, name):
+        return _why_nan(raw=True)
+    turned = "The loss of a training turned NaN" + (f", {also}" if also else "")
+    return (
+        f"{turned}. Two things do that: a label for which there is no output unit, or a learning rate that "
+        "is far too large. Look at the lowest and the highest label that `fit` is given, then at the rate."
+    )
+
+
+def _given_pixels(evidence: Evidence, name: str) -> bool:
+    return any(map(_raw_inputs, _fits_of(evidence, name)))
+
+
 def _raw_inputs(fit: Fit) -> bool:
     rows = rows_fed(fit.training)
     return rows is not None and rows.size > 0 and float(np.nanmax(np.abs(rows))) > LARGE_INPUT
@@ -139,10 +184,10 @@ def _of_history(evidence: Evidence, name: str) -> list[Finding]:
     """What the submitted curves show."""
     history = evidence.saved_history(name) or {}
     losses = history.get("loss", [])
-    raw = any(_raw_inputs(fit) for fit in fits_of_task(evidence, evidence.task(name)))
     if any(not math.isfinite(loss) for loss in losses):
-        return [Finding(message=_why_nan(raw))]
+        return [Finding(message=_why_nan_unseen(evidence, name))]
     if losses and _is_dead(evidence, name, history):
+        raw = _given_pixels(evidence, name)
         cause = "Its inputs are pixels up to 255: scale them." if raw else _CAUSES_OF_DEATH
         message = (
             "Over the whole training the loss hardly left that of guessing: the network answers nearly the "

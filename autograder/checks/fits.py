@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "KNOWN_CALLBACKS",
     "FedImages",
+    "early_stoppings",
     "fed_images",
     "fits_of_question",
     "fits_of_task",
@@ -83,6 +84,11 @@ def trainings_of(evidence: Evidence, question: str) -> list[Fit]:
         fit for fit in evidence.fits if question not in fit.after and (before in fit.after or before == "q0")
     ]
     return during or [fit for fit in evidence.fits if any(not _is_timer(one) for one in fit.callbacks)]
+
+
+def early_stoppings(fits: list[Fit]) -> list[Callback]:
+    """The callbacks of these trainings that stop early."""
+    return [callback for fit in fits for callback in fit.callbacks if "EarlyStopping" in callback.bases]
 
 
 def _is_timer(callback: Callback) -> bool:

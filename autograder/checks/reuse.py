@@ -43,6 +43,11 @@ Biases start at zero, so that training alone makes them alike; kernels from one 
 Trained on at the rates of the lab they keep 0.9, at ten times the last of them 0.5; two networks for
 different digits that start from the same seed have 0.15.
 """
+SAME_START = 0.5
+"""The least correlation of two kernels one of which was the other a few steps of training before.
+
+A step changes each weight by about the rate, a tenth of what it starts with or less; two draws have 0.
+"""
 LEARNED = 0.1
 """How far above guessing a base is that has learned something to take over."""
 _STALE = (
@@ -158,32 +163,56 @@ def _reused(run: _Run, layers: int) -> list[Finding]:
         )
         return [Finding(message=message)]
     for number, block in enumerate(hidden, start=1):
-        source = given[number - 1] if number <= len(given) else None
-        if source is not None and _same(_arrays(run.model, block), _arrays(run.base, source)):
-            continue
-        message = (
-            f"Hidden layer {number} of the new model does not have the weights of hidden layer {number} of "
-            "the base. `clone_model` copies the architecture and draws new weights; what the base has "
-            "learned comes over with `set_weights` only."
-        )
-        return [Finding(message=message, where=block.dense.name)]
+        own = _arrays(run.model, block)
+        source = _arrays(run.base, given[number - 1]) if number <= len(given) else []
+        if not _same(own, source):
+            message = _trained_since(number) if _came_from(own, source) else _never_copied(number)
+            return [Finding(message=message, where=block.dense.name)]
     return []
 
 
-def check_frozen(evidence: Evidence, probe: str) -> list[Finding]:
-    """The reused hidden layers are frozen, and stay as they are when the model is trained."""
-    return _on_any(evidence, probe, _frozen)
+def _came_from(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    """Whether a kernel is another one that a few steps of training have changed."""
+    if not one or not other or np.array_equal(one[0], other[0]):
+        return False
+    alike = likeness(one[0], other[0])
+    return alike is not None and alike > SAME_START
 
 
-def _frozen(run: _Run) -> list[Finding]:
-    hidden = _hidden(run.model)
+def _trained_since(number: int) -> str:
+    return (
+        f"Hidden layer {number} had the weights of the base and has changed since: your function trains the "
+        "model while its layers are not frozen. Freeze them first."
+    )
+
+
+def _never_copied(number: int) -> str:
+    return (
+        f"Hidden layer {number} of the new model does not have the weights of hidden layer {number} of the "
+        "base. `clone_model` copies the architecture and draws new weights; what the base has learned comes "
+        "over with `set_weights` only."
+    )
+
+
+def check_frozen(evidence: Evidence, probe: str, *, layers: int) -> list[Finding]:
+    """The reused hidden layers are frozen, and stay as they are when the model is trained.
+
+    layers: how many are to be reused; what else was left in, such as the old output layer, costs elsewhere.
+    """
+    return _on_any(evidence, probe, lambda run: _frozen(run, layers))
+
+
+def _frozen(run: _Run, layers: int) -> list[Finding]:
+    hidden = _hidden(run.model)[:layers]
     free = [number for number, block in enumerate(hidden, start=1) if block.dense.trainable]
     if not hidden:
         return [Finding(message="The new model has no hidden layer that could be frozen.")]
     if free:
+        verb, them = ("is", "it") if len(free) == 1 else ("are", "them")
         message = (
-            f"Trainable, though the question asks to freeze it: hidden {_layers(free)}. A new output layer "
-            "starts with random weights, and its first, large errors would spoil what the layers below know."
+            f"Hidden {_layers(free)} {verb} trainable; the question asks to freeze {them}. A new output "
+            "layer starts with random weights, and its first, large errors would spoil what the layers below "
+            "know."
         )
         return [Finding(message=message)]
     if run.number("stale"):
@@ -269,15 +298,26 @@ def _unfrozen(run: _Run, top: int) -> list[Finding]:
         )
         return [Finding(message=message)]
     if free != wanted:
-        found = f"hidden {_layers(free)}" if free else "no hidden layer"
-        message = (
-            f"Trainable after your function, of {len(hidden)} hidden layers counted from the input: {found}. "
-            "The top ones are those next to the output, which is itself no hidden layer."
-        )
-        return [Finding(message=message)]
+        return [Finding(message=_other_flags(free, wanted, of=len(hidden)))]
     if not stack.output.dense.trainable:
         return [Finding(message="The output layer is frozen now; it should go on learning.")]
     return []
+
+
+def _other_flags(free: list[int], wanted: list[int], *, of: int) -> str:
+    """Which hidden layers were made trainable instead of those wanted, and by what mistake."""
+    if not free:
+        return (
+            "After your function no hidden layer is trainable. Set the flags of the layers: that of the "
+            "whole model reaches no layer where it was set already."
+        )
+    verb = "is" if len(free) == 1 else "are"
+    found = f"After your function hidden {_layers(free)} of {of}, counted from the input, {verb} trainable"
+    if len(free) > len(wanted):
+        return f"{found}. The lower ones hold what is worth keeping, and have to stay frozen."
+    if set(free) < set(wanted):
+        return f"{found}, and no other. The output layer is no hidden layer: did you count it as one?"
+    return f"{found}. The top is the end next to the output, which is itself no hidden layer."
 
 
 def check_recompiled(evidence: Evidence, probe: str, *, question: str) -> list[Finding]:
@@ -433,7 +473,7 @@ def _unrelated(
     if not alike or sum(alike) / len(alike) > RELATED:
         return []
     message = (
-        f"The hidden layers of `{names[0]}.keras` are not those of `{names[1]}.keras`, trained on: was it "
+        f"The hidden layers of `{names[0]}.keras` did not start from those of `{names[1]}.keras`: was it "
         "trained from scratch, or do the two files come from different runs? After training the base anew, "
         "train the transfer anew too."
     )

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from autograder.checks.accuracy import reached
+from autograder.checks.epochs import History, best_epochs, kept_epoch
 from autograder.checks.findings import Finding
-from autograder.checks.fits import KNOWN_CALLBACKS, trainings_of
+from autograder.checks.fits import KNOWN_CALLBACKS, early_stoppings, trainings_of
 from autograder.checks.splits import as_asked
 from autograder.evidence import Callback, Evidence, Fit, Unanswered
 
@@ -21,14 +22,6 @@ __all__ = [
     "check_early_stopping",
     "check_history_belongs",
 ]
-
-LOSS_TOLERANCE = 0.01
-ACCURACY_TOLERANCE = 0.005
-History = Mapping[str, list[float]]
-
-
-def _stoppers(fits: list[Fit]) -> list[Callback]:
-    return [callback for fit in fits for callback in fit.callbacks if "EarlyStopping" in callback.bases]
 
 
 def _own(fits: list[Fit]) -> list[Callback]:
@@ -41,7 +34,7 @@ def _own(fits: list[Fit]) -> list[Callback]:
 def check_early_stopping(evidence: Evidence, name: str, *, monitor: str, question: str) -> list[Finding]:
     """Training stops early on that quantity, with a patience."""
     fits = trainings_of(evidence, question)
-    stoppers = _stoppers(fits)
+    stoppers = early_stoppings(fits)
     history = evidence.saved_history(name)
     if not stoppers and (not fits or _own(fits)):
         return (
@@ -106,7 +99,7 @@ def check_best_kept(evidence: Evidence, name: str, *, question: str) -> list[Fin
             )
         ]
     history = evidence.saved_history(name)
-    epoch = _epoch_of_file(evidence, name, history)
+    epoch = _epoch_of_file(evidence, name)
     if history is None:
         return (
             []
@@ -118,7 +111,7 @@ def check_best_kept(evidence: Evidence, name: str, *, question: str) -> list[Fin
                 )
             ]
         )
-    if epoch is None or epoch in _best_epochs(history):
+    if epoch is None or epoch in best_epochs(history):
         return []
     return [
         Finding(
@@ -136,37 +129,14 @@ def _keeps_best(callback: Callback) -> bool:
     return False
 
 
-def _best_epochs(history: History) -> set[int]:
-    """The epochs that count as the best one.
-
-    Lowest validation loss, or highest validation accuracy, by which a checkpoint may choose.
-    """
-    losses = np.asarray(history["val_loss"], float)
-    best = {int(epoch) for epoch in np.flatnonzero(losses <= np.nanmin(losses) + LOSS_TOLERANCE / 2)}
-    accuracies = np.asarray(history.get("val_accuracy", []), float)
-    if len(accuracies) == len(losses) and np.isfinite(accuracies).any():
-        best |= {int(epoch) for epoch in np.flatnonzero(accuracies == np.nanmax(accuracies))}
-    return best
-
-
-def _epoch_of_file(evidence: Evidence, name: str, history: History | None) -> int | None:
-    """The epoch whose validation figures the submitted weights have; None where it cannot be told.
-
-    It cannot be told without both files, nor where the student's validation set is another one.
-    """
-    if history is None or not history.get("val_loss") or not as_asked(evidence, name):
+def _epoch_of_file(evidence: Evidence, name: str) -> int | None:
+    """The epoch whose validation figures the submitted weights have; None where it cannot be told."""
+    if not evidence.saved_history(name):
         return None
     try:
-        result = reached(evidence, name).validation
+        return kept_epoch(evidence, name, reached(evidence, name).validation)
     except Unanswered:
         return None
-    distances = np.abs(np.asarray(history["val_loss"], float) - result.loss)
-    distances[~np.isfinite(distances)] = np.inf
-    accuracies = history.get("val_accuracy")
-    if accuracies is not None and len(accuracies) == len(distances):
-        distances += np.abs(np.asarray(accuracies, float) - result.accuracy)
-    epoch = int(distances.argmin())
-    return epoch if distances[epoch] <= LOSS_TOLERANCE * max(1.0, result.loss) + ACCURACY_TOLERANCE else None
 
 
 def check_history_belongs(evidence: Evidence, name: str) -> list[Finding]:
@@ -184,7 +154,7 @@ def check_history_belongs(evidence: Evidence, name: str) -> list[Finding]:
         return [
             Finding(message=f"`{name}.history.json` has no validation loss: give `fit` the validation set.")
         ]
-    if not as_asked(evidence, name) or _epoch_of_file(evidence, name, history) is not None:
+    if not as_asked(evidence, name) or _epoch_of_file(evidence, name) is not None:
         return []
     result = reached(evidence, name).validation
     message = (

@@ -63,8 +63,8 @@ def layer_steps(kind: str, fields: Fields, shapes: tuple[Shape, ...], training: 
     if activation is not None:
         return [Step("activation", shapes[0], activation)]
     if kind not in _LAYERS:
-        raise fields.problem(
-            f"it is a {kind[:60]}, a kind of layer that these labs do not use and that cannot be read"
+        raise UnsupportedModel(
+            f"it holds a {kind[:60]} layer (`{fields.layer}`), which no network of this lab has"
         )
     return _LAYERS[kind](fields, shapes[0])
 

@@ -135,13 +135,13 @@ def same_architecture(
         return _compare_graphs(first, second, names, initialisers=initialisers)
     differences = []
     if one.input_shape != other.input_shape:
-        differences.append(_differ("the input", str(one.input_shape), str(other.input_shape), names))
+        differences.append(_differ("as its input", str(one.input_shape), str(other.input_shape), names))
     if preprocessing and _described(one.preprocessing) != _described(other.preprocessing):
         described = (_listed(one.preprocessing), _listed(other.preprocessing))
-        differences.append(_differ("what comes before the first dense layer", *described, names))
+        differences.append(_differ("ahead of the first dense layer", *described, names))
     if len(one.blocks) != len(other.blocks):
-        counts = (f"{len(one.blocks)} dense layers", f"{len(other.blocks)}")
-        return [*differences, _differ("the depth", *counts, names)]
+        counts = (f"{len(one.blocks)} dense layers", str(len(other.blocks)))
+        return [*differences, _differ("in all", *counts, names)]
     for number, (left, right) in enumerate(zip(one.blocks, other.blocks, strict=True), start=1):
         where = f"dense layer {number}" if number < len(one.blocks) else "the output layer"
         differences += _compare_blocks(where, left, right, names, initialisers=initialisers)
@@ -152,25 +152,25 @@ def _compare_blocks(
     where: str, left: Block, right: Block, names: tuple[str, str], *, initialisers: bool
 ) -> list[str]:
     pairs = [
-        ("", f"{left.units} units", f"{right.units} units"),
-        ("", *("a bias" if block.use_bias else "no bias" for block in (left, right))),
+        ("in ", f"{left.units} units", f"{right.units} units"),
+        ("in ", *("a bias" if block.use_bias else "no bias" for block in (left, right))),
         ("after ", _listed(left.after), _listed(right.after)),
     ]
     if initialisers:
-        pairs.append(("", left.initialiser.describe(), right.initialiser.describe()))
+        pairs.append(("in ", left.initialiser.describe(), right.initialiser.describe()))
     return [_differ(prefix + where, one, other, names) for prefix, one, other in pairs if one != other]
 
 
 def _compare_graphs(first: Graph, second: Graph, names: tuple[str, str], *, initialisers: bool) -> list[str]:
     """Node by node, connections included: for networks with branches."""
     if len(first.nodes) != len(second.nodes):
-        counts = (f"{len(first.nodes)} steps", f"{len(second.nodes)}")
-        return [_differ("the size", *counts, names)]
+        counts = (f"{len(first.nodes)} steps", str(len(second.nodes)))
+        return [_differ("in all", *counts, names)]
     differences = []
     for left, right in zip(first.nodes, second.nodes, strict=True):
         words = [_describe(node, initialisers=initialisers) for node in (left, right)]
         if words[0] != words[1]:
-            differences.append(_differ(f"layer '{left.name}'", words[0], words[1], names))
+            differences.append(_differ(f"as layer '{left.name}'", words[0], words[1], names))
         elif left.inbound != right.inbound or left.shape != right.shape:
             differences.append(f"layer '{left.name}' of {names[0]} is connected otherwise in {names[1]}")
     if first.outputs != second.outputs:
@@ -179,7 +179,7 @@ def _compare_graphs(first: Graph, second: Graph, names: tuple[str, str], *, init
 
 
 def _differ(where: str, left: str, right: str, names: tuple[str, str]) -> str:
-    return f"{where}: {left} in {names[0]}, {right} in {names[1]}"
+    return f"{where} {names[0]} has {left}, {names[1]} has {right}"
 
 
 def _described(nodes: Sequence[Node]) -> list[str]:
@@ -187,7 +187,9 @@ def _described(nodes: Sequence[Node]) -> list[str]:
 
 
 def _listed(nodes: Sequence[Node]) -> str:
-    return ", then ".join(_described(nodes)) or "nothing"
+    described = _described(nodes)
+    # In brackets, as commas stand between the two networks too.
+    return f"[{', '.join(described)}]" if len(described) > 1 else "".join(described) or "nothing"
 
 
 def _describe(node: Node, *, initialisers: bool = False) -> str:

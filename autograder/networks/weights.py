@@ -77,7 +77,7 @@ def _checked(
             raise WeightsDoNotFit(f"its weights are of type {array.dtype}, not numbers", layer=node.name)
         values = np.ascontiguousarray(array, dtype=np.float32)
         if not np.isfinite(values).all():
-            raise WeightsDoNotFit("its weights are not finite (training has diverged)", layer=node.name)
+            raise WeightsDoNotFit("its weights are not finite numbers", layer=node.name)
         result.append(values)
     return tuple(result)
 
