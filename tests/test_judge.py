@@ -248,7 +248,7 @@ class TestJudge:
     """One submission from evidence to files."""
 
     def test_files(self, folders, tmp_path):
-        """A line per test, Gradescope's record, which says the same, and what a class is compared by are there."""
+        """A line per test, the record that says the same, and what a class is compared by are there."""
         tests = make_tests(tmp_path / "tests", q1=[case("a", "pass", points=2), case("b", "assert False")])
         judge(tests=tests, **folders)
         lines = (tmp_path / "result" / "tests.jsonl").read_text().splitlines()

@@ -591,9 +591,16 @@ def _json_float(value: Any) -> float | str:
 
 
 def _read_history(path: Path) -> SavedHistory:
-    record = json.loads(path.read_text(encoding="utf-8"))
-    if record["schema"] != 1:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    record = found if isinstance(found, dict) else {}
+    if record.get("schema", 1) != 1:
         raise ValueError(f"the history is of schema {record['schema']}; this dnnlab reads schema 1")
+    missing = next((key for key in ("schema", "history", "epoch", "params") if key not in record), None)
+    if missing:
+        raise SavedTrainingProblem(
+            f"{path} was not written by save_training (it has no {missing!r})\n"
+            "  What to do: save model and history with save_training"
+        )
     return SavedHistory(
         history={key: [float(value) for value in values] for key, values in record["history"].items()},
         epoch=list(record["epoch"]),
