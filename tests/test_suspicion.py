@@ -106,6 +106,36 @@ def test_what_has_no_finite_kernel_has_no_fingerprint():
     assert fingerprint([[np.zeros(4)], []]) is None
 
 
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        np.zeros((5, 0), np.float32),
+        np.zeros((0, 5), np.float32),
+        np.zeros((1_000_000, 1), np.float32),
+        np.zeros((2, 50_000), np.float32),
+        np.full((5, 5), 1e38, np.float32),
+        np.full((5, 5), 1e300),
+    ],
+    ids=["no units", "no inputs", "many inputs", "many units", "large", "too large"],
+)
+def test_a_hostile_file_costs_nothing(kernel):
+    """Sizes and numbers that would fill memory or break the comparison of a class make no fingerprint."""
+    assert fingerprint([[kernel]]) is None
+
+
+def test_layers_without_end_make_no_fingerprint():
+    """A file of thousands of tiny layers is left out."""
+    assert fingerprint([[np.ones((1, 1), np.float32)]] * 5_000) is None
+
+
+def test_units_without_weights_can_be_compared():
+    """A dead layer of zeros correlates with nothing, and breaks nothing."""
+    dead = [[np.zeros((784, 100), np.float32)], [np.zeros((100, 10), np.float32)]]
+
+    assert 0 == alike(dead, dead).correlation
+    assert [] == list(worth_comparing([fingerprint(dead), fingerprint(dead)]))
+
+
 # --------------------------------------------------------------------------------------------------- a class
 
 

@@ -440,7 +440,7 @@ def _count(value: Any) -> int | None:
 
 
 def _seeds(found: Any) -> tuple[int, ...]:
-    return tuple(seed for seed in found if type(seed) is int) if isinstance(found, list) else ()
+    return tuple(seed for seed in found[:50] if type(seed) is int) if isinstance(found, list) else ()
 
 
 def _callback(record: dict[str, Any]) -> Callback:

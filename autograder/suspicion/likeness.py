@@ -18,6 +18,8 @@ __all__ = ["Fingerprint", "Likeness", "compare", "fingerprint", "worth_comparing
 
 _WIDTH = 256
 """To how many numbers a unit's incoming weights are cut down at most, by a fixed random projection."""
+_MOST_LAYERS, _MOST_INPUTS, _MOST_UNITS = 64, 20_000, 1_000
+_LARGEST = 1e12
 _IN_PLACE = 0.9
 """From this mean correlation on, units are where they are expected."""
 _STRANGERS = 0.4
@@ -45,10 +47,11 @@ class Likeness:
 def fingerprint(layers: Iterable[Sequence[NDArray[np.generic]]]) -> Fingerprint | None:
     """The fingerprint of a network, given the arrays of each layer in order; None where it has no kernel.
 
-    Kernels that are not finite make none either.
+    Kernels that are not finite, or of a size that no lab's network has, make none either: files come from
+    students, and comparing must stay cheap whatever they hold.
     """
     kernels = [arrays[0] for arrays in layers if len(arrays) and np.ndim(arrays[0]) == 2]
-    if not kernels or not all(np.isfinite(kernel).all() for kernel in kernels):
+    if not 0 < len(kernels) <= _MOST_LAYERS or not all(map(_can_be_compared, kernels)):
         return None
     own, before = [], None
     for kernel in kernels:
@@ -56,6 +59,14 @@ def fingerprint(layers: Iterable[Sequence[NDArray[np.generic]]]) -> Fingerprint 
         own.append(_scaled(kernel if follows else _projected(kernel)))
         before = kernel.shape[1]
     return Fingerprint(kernels=tuple(own))
+
+
+def _can_be_compared(kernel: NDArray[np.generic]) -> bool:
+    inputs, units = kernel.shape
+    if not (0 < inputs <= _MOST_INPUTS and 0 < units <= _MOST_UNITS):
+        return False
+    # Beyond this, lengths overflow; of not-a-number the comparison is false as well.
+    return bool((np.abs(kernel.astype(np.float32)) < _LARGEST).all())
 
 
 def _projected(kernel: NDArray[np.generic]) -> NDArray[np.generic]:
