@@ -113,7 +113,7 @@ def marks_of(matrix):
 def test_every_hidden_test_is_failed_by_a_wrong_answer(name, matrix_of):
     """No hidden test is idle: each of them catches something."""
     matrix = matrix_of(name)
-    hidden = {case.name for case in read_master(LABS[name]).cases if case.hidden}
+    hidden = [case for case in read_master(LABS[name]).cases if case.hidden]
 
     assert len(hidden) == len(matrix.tests)
     assert [] == [test for test in matrix.tests if not matrix.killed_by(test)]
