@@ -311,21 +311,25 @@ def _check_marks(labs: list[Lab]) -> None:
 @click.option(
     "--plot", "folder", type=_ANY, metavar="DIR", help="Draw them here as well, a PNG for each lab."
 )
-def marks(labs: tuple[str, ...], folder: Path | None) -> None:
+@click.option("--write", is_flag=True, help="Keep the table of all labs beside the solutions.")
+def marks(labs: tuple[str, ...], folder: Path | None, write: bool) -> None:
     """Show every threshold of the hidden tests, and the samples that it follows from."""
     from rich.console import Console
 
     from autograder.labs import find_lab, find_labs
-    from autograder.thresholds import plot, table, thresholds_of
+    from autograder.thresholds import plot, table, thresholds_of, write_table
 
     found = {lab: thresholds_of(lab) for lab in [find_lab(name) for name in labs] or find_labs()}
-    console = Console()
+    # A file or a pipe has no width: the table is given what it needs.
+    console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(table([one for thresholds in found.values() for one in thresholds]))
     for lab, thresholds in found.items():
         if folder is not None and thresholds:
             folder.mkdir(parents=True, exist_ok=True)
             plot(thresholds, folder / f"{lab.name}.png")
             console.print(folder / f"{lab.name}.png", soft_wrap=True)
+    if write:
+        console.print(write_table(), soft_wrap=True)
 
 
 @main.command()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from autograder.tails import MANY, PEAKS, stray
+from autograder.tails import MANY, PEAKS, risk_beyond, stray
 
 RISK = 1e-4
 DISTRIBUTIONS = {"normal": stats.norm(), "longer tails": stats.t(10), "skewed": stats.gamma(9)}
@@ -71,3 +71,21 @@ def test_a_smaller_risk_needs_more_room():
     values = np.random.default_rng(0).normal(size=500)
 
     assert stray(values, 1e-3) < stray(values, 1e-4) < stray(values, 1e-5)
+
+
+@pytest.mark.parametrize("n", [20, 500, 5000])
+@pytest.mark.parametrize("deviations", [2, 3])
+def test_resampling_finds_the_risk(n, deviations):
+    """For normal samples the estimated risk is the true one, or up to three times that where samples are few."""
+    rng = np.random.default_rng(n)
+    true = stats.norm.sf(deviations)
+    found = [risk_beyond(rng.normal(size=n), deviations, resamples=50) for _ in range(30)]
+
+    assert 0.7 * true < np.mean(found) < 3 * true
+
+
+@pytest.mark.parametrize("n", [10, MANY])
+def test_the_risk_without_spread(n):
+    """Equal samples never lie above a bound above them, and always above one below."""
+    assert 0 == risk_beyond([0.5] * n, 0.6)
+    assert 0 < risk_beyond([0.5] * n, 0.4)

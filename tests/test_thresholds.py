@@ -5,10 +5,10 @@ import pytest
 from rich.console import Console
 
 from autograder.calibration import Calibration, read_samples
-from autograder.labs import find_lab, find_labs
+from autograder.labs import find_lab, find_labs, solutions_folder
 from autograder.samples import read_record
 from autograder.signals import RISK, _interval, read_signals
-from autograder.thresholds import plot, table, thresholds_of
+from autograder.thresholds import markdown, plot, table, thresholds_of
 
 LABS = {lab.name: lab for lab in find_labs()}
 TRAININGS = [
@@ -51,11 +51,24 @@ def test_the_table_shows_the_marks_that_tests_read():
     assert expected in shown.get()
 
 
+def test_the_table_beside_the_solutions_is_up_to_date():
+    """What `autograder marks --write` keeps is what follows from the samples."""
+    assert markdown() == (solutions_folder() / "marks.md").read_text(encoding="utf-8")
+
+
 def test_a_plot_is_drawn(tmp_path):
     """One picture of all thresholds of a lab, with fitted tails and without."""
     plot(thresholds_of(find_lab("selu")), tmp_path / "selu.png")
 
     assert (tmp_path / "selu.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_right_work_hardly_ever_misses_a_mark(name):
+    """By resampling, the risk at every threshold is at most one in 10,000."""
+    risks = {(one.model, one.data, one.measure): one.risk() for one in thresholds_of(LABS[name])}
+
+    assert {} == {threshold: risk for threshold, risk in risks.items() if risk > 1e-4}
 
 
 @pytest.mark.parametrize(("name", "model", "data"), TRAININGS)
