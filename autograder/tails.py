@@ -75,9 +75,8 @@ class Peaks:
     def quantile(self, risk: float) -> float:
         """What is passed with that probability, of at most `share`."""
         rate = self.share / risk
-        if self.shape == 0:
-            return self.threshold + self.scale * math.log(rate)
-        return self.threshold + self.scale * (rate**self.shape - 1) / self.shape
+        factor = math.expm1(self.shape * math.log(rate)) / self.shape if self.shape else math.log(rate)
+        return self.threshold + self.scale * factor
 
     def risk(self, value: float) -> float:
         """The probability of passing a value at or beyond the threshold; `share` for any before it."""

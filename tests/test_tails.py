@@ -76,7 +76,7 @@ def test_a_smaller_risk_needs_more_room():
 @pytest.mark.parametrize("n", [20, 500, 5000])
 @pytest.mark.parametrize("deviations", [2, 3])
 def test_resampling_finds_the_risk(n, deviations):
-    """For normal samples the estimated risk is the true one, or up to three times that where samples are few."""
+    """For normal samples the estimate is the true risk, or up to three times it where samples are few."""
     rng = np.random.default_rng(n)
     true = stats.norm.sf(deviations)
     found = [risk_beyond(rng.normal(size=n), deviations, resamples=50) for _ in range(30)]
