@@ -6,6 +6,7 @@ import pytest
 from networks_by_hand import dense_model, layer, scaling
 
 from autograder.checks import structure
+from autograder.evidence import Unanswered
 from autograder.networks.graph import parse
 from autograder.networks.inference import forward
 
@@ -201,3 +202,25 @@ def test_another_output(activation, words):
     (found,) = structure.check_output(net, units=10, activation="softmax")
 
     assert words in found.message
+
+
+@pytest.mark.parametrize(("strays", "agrees"), [(0.05, True), (0.2, False)])
+def test_half_precision(strays, agrees):
+    """A network in mixed precision may stray from its layers by rounding; another network may not."""
+    net = dense_model(300, WIDTHS, "elu")
+    outputs = forward(parse(net.config), net.weights, np.random.default_rng(0).random((4, 300), np.float32))
+    noise = np.random.default_rng(1).normal(size=outputs.shape)
+    off = (outputs + strays * noise * np.linalg.norm(outputs) / np.linalg.norm(noise)).astype(np.float32)
+    policy = {"class_name": "DTypePolicy", "config": {"name": "mixed_bfloat16"}}
+    mixed = attrs.evolve(net, outputs=off, config={**net.config, "policy": policy})
+
+    assert agrees == _readable(mixed)
+    assert not _readable(attrs.evolve(net, outputs=off))
+
+
+def _readable(net):
+    try:
+        structure.graph_of(net)
+    except Unanswered:
+        return False
+    return True
