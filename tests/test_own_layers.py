@@ -142,3 +142,12 @@ def test_a_name_can_stand_for_something_else_for_a_while(names):
         raise ValueError("on the way")
 
     assert before == names
+
+
+def test_arrays_of_half_precision():
+    """What a network in mixed precision gives is described as the numbers that it is."""
+    recorder = Recorder()
+    record = recorder.value(keras.ops.cast([0.5, -2.0], "bfloat16"))
+
+    assert ("array", "float32") == (record["kind"], record["dtype"])
+    assert [0.5, -2.0] == recorder.arrays[record["data"]].tolist()

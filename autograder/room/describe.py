@@ -138,6 +138,8 @@ class Recorder:
 
     def _array(self, thing: np.ndarray) -> dict[str, Any]:
         array = np.asarray(np.ndarray.view(thing, np.ndarray))
+        if array.dtype.name == "bfloat16":  # of mixed precision: no dtype of NumPy's own
+            array = array.astype(np.float32)
         record: dict[str, Any] = {"kind": "array", "shape": list(array.shape), "dtype": str(array.dtype)}
         if array.dtype.kind not in "biuf":
             return {**record, "problem": f"an array of {array.dtype} is not numeric"}
