@@ -127,3 +127,15 @@ class RaisesValueError(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         """Fail."""
         raise ValueError("Unknown")
+
+
+def test_what_weights_went_through(budget, network):
+    """Of each training it is known at which rates the weights were trained that it started from."""
+    start = network.get_weights()
+    for rate in (0.1, 0.2):
+        network.optimizer.learning_rate = rate
+        trained(network, *rows(64), epochs=1)
+    network.set_weights(start)
+    trained(network, *rows(64), epochs=1)
+
+    assert [[], [0.1], []] == [[round(rate, 3) for rate in fit["trained_at"]] for fit in budget.fits]

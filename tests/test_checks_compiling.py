@@ -46,3 +46,28 @@ def test_a_loss_that_does_not_fit(loss, labels, words):
 
     assert words in found
     assert "want a categorical" not in found
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels", "fits"),
+    [
+        ("accuracy", WHOLE, True),
+        ("accuracy", ONE_HOT, True),
+        ("sparse_categorical_accuracy", WHOLE, True),
+        ({"name": "CategoricalAccuracy", "config": {}}, ONE_HOT, True),
+        ({"name": "CategoricalAccuracy", "config": {}}, WHOLE, False),
+        ("sparse_categorical_accuracy", ONE_HOT, False),
+    ],
+)
+def test_an_accuracy_for_these_labels(metric, labels, fits):
+    """Each way to write labels has its accuracy; the other one's figures mean nothing."""
+    view = ArrayView(shape=labels.shape, dtype=labels.dtype, data=labels)
+    compiled = Compilation(
+        optimizer="Adam", optimizer_bases=("Adam",), learning_rate=1e-3, loss="", metrics=(metric,)
+    )
+    model = ModelView(type="Model", config=None, weights={}, compilation=compiled)
+    found = compiling.check_metric(model, "accuracy", labels=view)
+
+    assert fits == (not found)
+    assert fits or "the accuracy for labels of another form" in found[0].message
+    assert [] == compiling.check_metric(model, "accuracy")

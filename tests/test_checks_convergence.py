@@ -249,7 +249,7 @@ def test_sound_conclusions(probes, room, source):
     found = [one["comparison"] for one in by_given(probes, room, source)]
     given = [{key: _described(value) for key, value in one.items()} for one in found]
 
-    assert [True, False] == [one["faster_convergence"] for one in given]
+    assert [True, False, False] == [one["faster_convergence"] for one in given]
     assert set() == refused(evidence_with(CONCLUDED, given))
     assert set() == refused(evidence_with(None, given))
     assert set() == refused(evidence_with({}, given))
@@ -316,7 +316,7 @@ def test_durations_of_the_students_own(probes, room):
         for one in by_given(probes, room, source, times=[7.0, 5.0])
     ]
 
-    assert [True, True] == [one["slower_epochs"] for one in given]
+    assert [True] * 3 == [one["slower_epochs"] for one in given]
     assert set() == refused(evidence_with(CONCLUDED, given))
 
 
@@ -352,7 +352,7 @@ def test_conclusions_that_stop(probes, room):
     """What stops on given histories as well is told as such."""
     found = by_given(probes, room, SOUND + "raise ValueError('no')")
 
-    assert [{"raised": "ValueError: no"}] * 2 == found
+    assert ["ValueError: no"] * 3 == [one["raised"] for one in found]
     with pytest.raises(Unanswered, match="`comparison` is not defined"):
         convergence.check_entries(
             attrs.evolve(evidence_with(), probes={"comparison_of_given_histories": found})
@@ -521,3 +521,62 @@ def _saved(curves):
     from autograder.evidence import SavedFile
 
     return SavedFile(name="cifar10_bn.history.json", problem="", history=curves)
+
+
+def tried(probes, room, *cells, **names):
+    """Evidence of a run of these cells, with all that the probe found."""
+    first = HistoryView(history=NORMALISED)
+    names = {"np": np, "epochs_to_reach": reach, "history": first, "history_plain": first, **names}
+    found = probes.comparison_of_given_histories(room(In=["", *cells], **names))
+    for one in found:
+        one["comparison"] = {key: _described(value) for key, value in one["comparison"].items()}
+    return attrs.evolve(evidence_with(CONCLUDED), probes={"comparison_of_given_histories": found})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "check", "words"),
+    [
+        ("ratio = np", "ratio = 100 * np", "direction", "turn into one divided by itself"),
+        ('_ratio": ratio', '_ratio": ratio - 1', "direction", "not even positive"),
+        ("np.median", "sum", "direction", "the whole trainings' durations"),
+        ("_loss) <", "_loss) <=", "agreement", "take equally many epochs"),
+    ],
+)
+def test_conclusions_that_are_not_quite_what_was_asked(probes, room, old, new, check, words):
+    """What has the right direction and another meaning is told by other histories, and is told its cause."""
+    evidence = tried(probes, room, SOUND.replace(old, new))
+    functions = {"direction": convergence.check_ratio_direction, "agreement": convergence.check_agreement}
+    (found,) = functions[check](evidence)
+
+    assert {check} == refused(evidence)
+    assert words in found.message
+
+
+def test_conclusions_typed_in(probes, room):
+    """What no history changes is refused, unless something was measured that this cannot follow."""
+    typed = f"comparison = {CONCLUDED | {'faster_convergence': True}}"
+    other = "x = (history, history_plain)"
+    evidence = tried(probes, room, other, typed)
+
+    assert {"agreement"} == refused(evidence)
+    assert "was typed in is true of one run at best" in convergence.check_agreement(evidence)[0].message
+    measured = "sooner = model.evaluate()", typed.replace("True,", "sooner,", 1)
+    assert set() == refused(tried(probes, room, other, *measured, sooner=True))
+
+
+def test_durations_taken_in_cells_of_their_own(probes, room):
+    """A cell that takes something from one history is run again with those that compare it."""
+    cells = "one = np.median(history.history['seconds'])", "two = np.median(history_plain.history['seconds'])"
+    evidence = tried(
+        probes, room, *cells, SOUND.replace('"epoch_time_ratio": ratio', '"epoch_time_ratio": one / two')
+    )
+
+    assert set() == refused(evidence)
+
+
+def test_durations_that_a_short_run_does_not_have(probes, room):
+    """A ratio that is none for want of epochs is judged by given histories."""
+    evidence = tried(probes, room, SOUND)
+    names = evidence.names | {"comparison": CONCLUDED | {"epoch_time_ratio": float("nan")}}
+
+    assert set() == refused(attrs.evolve(evidence, names=names))

@@ -111,3 +111,48 @@ def test_the_output_check_leaves_normalisation_to_others(network):
     assert [] == structure.check_output(net, units=3, activation="softmax", between=("batch_normalization",))
     (finding,) = structure.check_output(net, units=3, activation="softmax")
     assert "After the output layer stands a batch normalization layer" in finding.message
+
+
+def view_of(layers):
+    """The view of a network of these layers."""
+    import keras
+
+    from autograder.room.describe import Recorder
+
+    tensor = inputs = keras.Input((2, 2, 3))
+    for layer, settings in layers:
+        tensor = layer(tensor, **settings)
+    recorder = Recorder()
+    return view(recorder.value(keras.Model(inputs, tensor)), recorder.arrays)
+
+
+@pytest.mark.parametrize(
+    ("made", "called"), [({}, {"training": False}), ({"trainable": False}, {})], ids=["call", "frozen"]
+)
+def test_a_normalisation_that_never_looks_at_a_batch(made, called):
+    """A layer that uses its running moments in training too does not normalise, wherever it stands."""
+    import keras
+
+    def norm():
+        return keras.layers.BatchNormalization(**made), called
+
+    others = [(keras.layers.Dense(5), {}), norm(), (keras.layers.ELU(), {}), (keras.layers.Dense(3), {})]
+    net = view_of([(keras.layers.Flatten(), {}), norm(), *others])
+
+    assert {"input", "layers"} == failing(net)
+    assert "never normalises" in normalisation.check_input_normalised(net)[0].message
+
+
+def test_one_normalisation_for_all_layers():
+    """A layer that is called again keeps one pair of moments for several signals."""
+    import keras
+
+    norm = keras.layers.BatchNormalization()
+    layers = [keras.layers.Flatten(), keras.layers.BatchNormalization()]
+    for _ in range(2):
+        layers += [keras.layers.Dense(5), norm, keras.layers.ELU()]
+    net = view_of([(layer, {}) for layer in (*layers, keras.layers.Dense(3, activation="softmax"))])
+    (found,) = normalisation.check_hidden_layers_normalised(net)
+
+    assert {"layers"} == failing(net)
+    assert "stands behind several hidden layers" in found.message

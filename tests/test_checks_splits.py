@@ -135,3 +135,15 @@ def test_pictures_in_two_sets(of, sets, one, other, words):
 
     assert f"are in `X_{one}` and in `X_{other}`" in found
     assert words in found
+
+
+@pytest.mark.parametrize("which", ["valid", "test"])
+def test_a_set_that_is_scaled_otherwise(of, sets, which):
+    """Any scaling will do, as long as it is that of the training set; what is said names the set."""
+    scaled = {name: (images.astype(np.float32) / 255, labels) for name, (images, labels) in sets.items()}
+    assert [] == of("check_alike", sets)
+    assert [] == of("check_alike", scaled)
+
+    images, labels = scaled[which]
+    (found,) = of("check_alike", scaled | {which: (images / 255, labels)})
+    assert f"`X_{which}` are scaled otherwise than those of `X_train`" in found

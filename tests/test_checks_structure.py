@@ -118,12 +118,12 @@ def outputs_of(config, weights, net):
 
 
 def test_the_first_of_several_initialisers():
-    """A layer whose spread is right by its shape is named with those that forgot the same initialiser."""
+    """A layer whose spread is nearly right by its shape is named with those that forgot it, too."""
     net = dense_model(800, (100, 100, 100, 10), "elu", initialiser=GLOROT, draw=glorot)
     first, second, _ = structure.hidden_layers(net)
     (found,) = structure.check_initialisers(net, "he")
 
-    assert structure.starts_from(net, first, "he") and not structure.starts_from(net, second, "he")
+    assert not structure.starts_from(net, first, "he") and not structure.starts_from(net, second, "he")
     assert found.message.startswith("Hidden layer 1, the first of 3, starts from Glorot uniform")
 
 
@@ -224,3 +224,39 @@ def _readable(net):
     except Unanswered:
         return False
     return True
+
+
+@pytest.mark.parametrize(
+    ("named", "family", "found"),
+    [("he_normal", "he", 0), ("glorot_uniform", "glorot", 1), ("zeros", "he", 0)],
+)
+def test_families_that_come_close(named, family, found):
+    """Where inputs are many He and Glorot are nearly one; it counts what is said, or clearly was drawn."""
+    import keras
+
+    from autograder.evidence.values import view
+    from autograder.room.describe import Recorder
+
+    layers = [keras.layers.Dense(100, kernel_initializer=named), keras.layers.Dense(10)]
+    model = keras.Sequential([keras.Input((3072,)), *layers])
+    if named == "zeros":
+        layers[0].kernel.assign(keras.initializers.HeNormal()((3072, 100)))
+    recorder = Recorder()
+    net = view(recorder.value(model), recorder.arrays)
+
+    assert found == len(structure.check_initialisers(net, "he"))
+
+
+def test_one_layer_called_again():
+    """A layer that is called twice is not two layers."""
+    import keras
+
+    from autograder.evidence.values import view
+    from autograder.room.describe import Recorder
+
+    hidden, inputs = keras.layers.Dense(8, activation="elu"), keras.Input((8,))
+    recorder = Recorder()
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(hidden(hidden(inputs))))
+    (found,) = structure.check_hidden_layers(view(recorder.value(model), recorder.arrays), count=2, units=8)
+
+    assert "Hidden layer 2 is the layer" in found.message

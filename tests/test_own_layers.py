@@ -151,3 +151,45 @@ def test_arrays_of_half_precision():
 
     assert ("array", "float32") == (record["kind"], record["dtype"])
     assert [0.5, -2.0] == recorder.arrays[record["data"]].tolist()
+
+
+class Wide(keras.layers.Dense):
+    """A dense layer with defaults of one's own."""
+
+    def __init__(self, units=6, activation="elu", **settings):
+        super().__init__(units, activation=activation, **settings)
+
+
+class Block(keras.layers.Layer):
+    """Layers that belong together."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.dense = keras.layers.Dense(6)
+        self.normalise = keras.layers.BatchNormalization()
+
+    def call(self, inputs):
+        """One after the other."""
+        return keras.activations.elu(self.normalise(self.dense(inputs)))
+
+
+@pytest.mark.parametrize(
+    ("layer", "kinds"),
+    [
+        (Wide, ["dense", "activation"]),
+        (Block, ["dense", "batch_normalization", "activation"]),
+        (lambda: keras.layers.Lambda(lambda x: keras.ops.elu(x / 2.0)), ["rescaling", "activation"]),
+        (Strange, None),
+    ],
+    ids=["derived", "made of others", "a function", "says nothing"],
+)
+def test_what_a_layer_of_ones_own_consists_of(tmp_path, layer, kinds):
+    """It is read as what it derives from, or does; the model itself is left as it was."""
+    model = keras.Sequential([keras.Input((4,)), layer(), keras.layers.Dense(3)])
+    before = list(model.layers)
+    found = read_back(tmp_path, {}, model=model).model("model")
+
+    assert before == model.layers
+    if kinds is None:
+        return
+    assert ["input", *kinds, "dense"] == [node.kind for node in structure.graph_of(found).nodes]

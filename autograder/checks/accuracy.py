@@ -20,7 +20,7 @@ from autograder.checks.preparation import recognise
 from autograder.checks.splits import preparations
 from autograder.checks.structure import graph_of
 from autograder.evidence import Evidence, ModelView, Unanswered
-from autograder.networks.graph import parse
+from autograder.networks.graph import holds_closed_layers, parse
 from autograder.networks.inference import Evaluation, WeightsDoNotFit, accuracy_and_loss
 from autograder.networks.records import Graph, UnsupportedModel
 from autograder.networks.stack import same_architecture
@@ -221,9 +221,15 @@ def saved_network(evidence: Evidence, name: str) -> tuple[Graph, dict[str, list[
             return _of_own_class(saved, known, name, builder)
         graph = parse(saved.config, evidence.layer_classes)
     except (UnsupportedModel, WeightsDoNotFit) as problem:
+        with contextlib.suppress(WeightsDoNotFit):
+            if known and holds_closed_layers(saved.config):
+                return _of_own_class(saved, known, name, builder)
         raise Unanswered(f"`{name}.keras` cannot be judged: {problem.what}.") from problem
     differences = [same_architecture(graph, one, names=("the file", f"`{builder}()`")) for one in known]
     if builder and differences and all(differences):
+        with contextlib.suppress(WeightsDoNotFit):
+            if holds_closed_layers(saved.config):
+                return _of_own_class(saved, known, name, builder)
         raise Unanswered(
             f"`{name}.keras` is not the network that `{builder}()` builds: {differences[0][0]}. Train and "
             "save what the function gives by default."
@@ -240,7 +246,10 @@ def _has_layers(config: object) -> bool:
 def _of_own_class(
     saved: ModelView, known: list[Graph], name: str, builder: str
 ) -> tuple[Graph, dict[str, list[np.ndarray]]]:
-    """A file of a student's own class holds weights, no layers: read with the first graph that they fit."""
+    """A file of a student's own class holds weights, no layers: read with the first graph that they fit.
+
+    So is one whose layers are of such a class: the notebook has shown what these do, and the file cannot.
+    """
     if not known:
         raise Unanswered(
             f"`{name}.keras` holds a model of your own class, and `{builder}` gives no model to read it with."

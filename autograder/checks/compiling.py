@@ -14,6 +14,7 @@ __all__ = ["check_loss", "check_metric", "check_optimiser"]
 
 SPARSE, CATEGORICAL = "sparse_categorical_crossentropy", "categorical_crossentropy"
 BINARY = "binary_crossentropy"
+SPARSE_ACCURACY, CATEGORICAL_ACCURACY = "sparse_categorical_accuracy", "categorical_accuracy"
 
 
 def _compiled(model: ModelView) -> Compilation:
@@ -109,11 +110,17 @@ def _ends_in_softmax(model: ModelView) -> bool:
     return False
 
 
-def check_metric(model: ModelView, name: str) -> list[Finding]:
-    """The model records accuracy, under any of the names that Keras has for it."""
+def check_metric(model: ModelView, name: str, *, labels: ArrayView | None = None) -> list[Finding]:
+    """The model records accuracy, under any of the names that Keras has for it, and for such labels.
+
+    labels: those that the model is trained with; where they are not known, either variant is taken.
+    """
     compiled = _compiled(model)
     assert name == "accuracy", "the only metric that a lab asks for so far"
-    accepted = {"accuracy", "acc", "sparsecategoricalaccuracy", "categoricalaccuracy"}
+    one_hot = _one_hot(labels)
+    accepted = {"accuracy", "acc", _plain(SPARSE_ACCURACY), _plain(CATEGORICAL_ACCURACY)}
+    unfit = "" if one_hot is None else _plain(SPARSE_ACCURACY if one_hot else CATEGORICAL_ACCURACY)
+    accepted -= {unfit}
     for entry in compiled.metrics:
         if isinstance(entry, str) and _plain(entry) in accepted:
             return []
@@ -124,6 +131,14 @@ def check_metric(model: ModelView, name: str) -> list[Finding]:
             Finding(
                 message="`keras.metrics.Accuracy()` compares labels with outputs number by number, which "
                 "never match for probabilities. Ask for accuracy by its name as text."
+            )
+        ]
+    if any(_plain(_name(entry)) == unfit for entry in compiled.metrics):
+        return [
+            Finding(
+                message="The metric is the accuracy for labels of another form: those of your training set "
+                f"are {'one-hot' if one_hot else 'whole numbers'}, and it compares the wrong positions, "
+                "without a word of warning. Asked for by its name as text, accuracy takes the form that fits."
             )
         ]
     return [

@@ -33,6 +33,10 @@ FLAGS = ("faster_convergence", "better_model", "slower_epochs")
 RATIO = "epoch_time_ratio"
 CLEAR = 1.25
 """Epochs whose durations differ by a smaller factor may have been told apart by the machine's mood."""
+FOLLOWS = 3.5
+"""By how much a ratio changes at least where both of its durations follow the given histories."""
+TOTALS = 0.03
+"""How far a ratio may lie from that of the whole trainings, relatively, to be taken for it."""
 ROUNDING = 0.05
 """How far from 1 a ratio may lie that was rounded to one decimal."""
 
@@ -173,6 +177,10 @@ def check_limit_included(found: Any) -> list[Finding]:
         above = [other for other in cases if _slightly_above(other, case)]
         if not above:
             raise Unanswered("`epochs_to_reach` could not be tried out on a loss that equals the target.")
+        if case.epoch is None and all(other.epoch is None for other in above):
+            raise Unanswered(
+                "This can be judged once `epochs_to_reach` gives epochs for targets that are reached."
+            )
         if case.epoch is None or case.epoch != min(above, key=lambda other: other.target).epoch:
             message = (
                 "Where the validation loss of an epoch equals the target, `epochs_to_reach` does not count "
@@ -274,6 +282,9 @@ def check_ratio_direction(evidence: Evidence, name: str = "comparison") -> list[
         return []
     given = _answers_to_given(evidence, name, RATIO)
     if given and given[0] != given[1]:
+        other = _no_ratio(*given, _total_ratio(evidence, name))
+        if other:
+            return [Finding(message=other, where=name)]
         inverse = given[0] < given[1]
     else:
         pair = _histories(evidence)
@@ -288,6 +299,39 @@ def check_ratio_direction(evidence: Evidence, name: str = "comparison") -> list[
     return [Finding(message=message, where=name)]
 
 
+def _no_ratio(first: float, swapped: float, totals: float) -> str:
+    """Say what a figure is that is no ratio of an epoch's durations; empty where it may be one.
+
+    first, swapped: for two given histories, and for the same with their places exchanged. totals: the ratio
+    of the durations of these trainings as a whole, first case.
+    """
+    if min(first, swapped) <= 0:
+        return (
+            f"Computed from other histories, `{RATIO}` is not even positive. One duration divided by another "
+            "always is: is it a difference, or the share by which an epoch takes longer?"
+        )
+    if abs(first / totals - 1) < TOTALS:
+        return (
+            f"Computed from other histories, `{RATIO}` is the ratio of the whole trainings' durations. These "
+            "depend on when each was stopped; asked for is how long one epoch takes."
+        )
+    if first > FOLLOWS * swapped and not 1 / CLEAR < first * swapped < CLEAR:
+        return (
+            f"With the two histories exchanged, `{RATIO}` should turn into one divided by itself, and it "
+            "does not. It is one duration divided by the other and nothing else: 2.0 for twice as long."
+        )
+    return ""
+
+
+def _total_ratio(evidence: Evidence, name: str) -> float:
+    """The ratio of the whole durations of the first pair of given histories; infinity where unknown."""
+    found = next((one.get("seconds") for one in _tried(evidence, name)), None)
+    seconds = [_numbers({"seconds": one}, "seconds") for one in found] if isinstance(found, list) else []
+    if len(seconds) != 2 or min(map(sum, seconds)) <= 0:
+        return math.inf
+    return sum(seconds[0]) / sum(seconds[1])
+
+
 def check_agreement(evidence: Evidence, name: str = "comparison") -> list[Finding]:
     """Which network was sooner and which was better is what the two histories say.
 
@@ -295,17 +339,31 @@ def check_agreement(evidence: Evidence, name: str = "comparison") -> list[Findin
     only where every sensible reading of the run's own histories is against it.
     """
     claims, pair, ran = _claims(evidence, name), _histories(evidence), _complete(evidence.names.get(name))
+    if _is_typed_in(evidence, name):
+        message = (
+            f"`{name}` says the same whatever the two histories are: nothing in it is taken from them. A "
+            "figure that was typed in is true of one run at best. Have Python find each of the four."
+        )
+        return [Finding(message=message, where=name)]
     findings = []
     for key, readings in (("faster_convergence", _readings_of_faster), ("better_model", _readings_of_better)):
         claim, given = _flag(claims, key, name), _answers_to_given(evidence, name, key)
         follows = given is not None and given[0] != given[1]
         if given and follows:
             refused = not given[0]
+            if not refused and key == "faster_convergence" and _of_equals(evidence, name, key) is True:
+                findings.append(Finding(message=_TIE, where=name))
         else:
             refused = pair is not None and ran and claim not in set(readings(evidence, *pair))
         if refused:
             findings.append(Finding(message=_disagreement(key, claim, follows), where=name))
     return findings
+
+
+_TIE = (
+    "`faster_convergence` is True even where both trainings take equally many epochs. Then neither is "
+    "faster: look at how the two numbers are compared."
+)
 
 
 def _disagreement(key: str, claim: bool, follows: bool) -> str:
@@ -340,7 +398,11 @@ def _claims(evidence: Evidence, name: str) -> dict[Any, Any]:
 
 
 def _complete(claims: Any) -> bool:
-    return isinstance(claims, dict) and {*FLAGS, RATIO} <= claims.keys()
+    """Whether all entries are there. A ratio that is none is not: a short run may leave too few durations."""
+    if not isinstance(claims, dict) or not {*FLAGS, RATIO} <= claims.keys():
+        return False
+    ratio = _plain(claims[RATIO])
+    return not (_is_number(ratio) and math.isnan(ratio))
 
 
 def _given(evidence: Evidence, name: str) -> tuple[Any, Any] | None:
@@ -349,9 +411,26 @@ def _given(evidence: Evidence, name: str) -> tuple[Any, Any] | None:
     In the first pair the network with batch normalisation is the quicker, better and slower to train; in the
     second pair the plain one is.
     """
-    found = evidence.probes.get(f"{name}_of_given_histories")
-    answers = [one.get(name) for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    answers = [one.get(name) for one in _tried(evidence, name)[:2]]
     return (answers[0], answers[1]) if len(answers) == 2 and None not in answers else None
+
+
+def _tried(evidence: Evidence, name: str) -> list[dict[str, Any]]:
+    """What the probe found for each pair of given histories."""
+    found = evidence.probes.get(f"{name}_of_given_histories")
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _is_typed_in(evidence: Evidence, name: str) -> bool:
+    """Whether histories that say the opposite of each other change nothing, and nothing else was measured."""
+    given, tried = _given(evidence, name), _tried(evidence, name)
+    return given is not None and given[0] == given[1] and tried[0].get("computed") is False
+
+
+def _of_equals(evidence: Evidence, name: str, key: str) -> Any:
+    """One entry of the comparison of two histories that are alike, where the probe could try that."""
+    found = [one.get(name) for one in _tried(evidence, name)[2:]]
+    return _plain(found[0].get(key)) if found and isinstance(found[0], dict) else None
 
 
 def _answers_to_given(evidence: Evidence, name: str, key: str) -> tuple[Any, Any] | None:

@@ -24,9 +24,11 @@ __all__ = [
     "fits_of_task",
     "rows_fed",
     "trainings_of",
+    "validation_images",
 ]
 
 _TIMER = "EpochTimer"
+_WATCHERS = {"CSVLogger", "ProgbarLogger", "RemoteMonitor", "TensorBoard", "TerminateOnNaN"}
 KNOWN_CALLBACKS = {
     *("BackupAndRestore", "CSVLogger", "EarlyStopping", "LambdaCallback", "LearningRateScheduler"),
     *("ModelCheckpoint", "ProgbarLogger", "ReduceLROnPlateau", "RemoteMonitor", "SwapEMAWeights"),
@@ -74,8 +76,8 @@ def trainings_of(evidence: Evidence, question: str) -> list[Fit]:
     """The calls of `fit` of the question: those between the checks of the question before it and its own.
 
     A notebook without checks does not tell when that was: then all calls count. One with some of its checks
-    may lack the one that matters, or the training itself: then calls with callbacks count, which a quick
-    search has none of but a timer.
+    may lack the one that matters, or the training itself: then calls with callbacks count, of which a quick
+    search has none but such as watch it.
     """
     if not any(fit.after for fit in evidence.fits):
         return list(evidence.fits)
@@ -83,7 +85,7 @@ def trainings_of(evidence: Evidence, question: str) -> list[Fit]:
     during = [
         fit for fit in evidence.fits if question not in fit.after and (before in fit.after or before == "q0")
     ]
-    return during or [fit for fit in evidence.fits if any(not _is_timer(one) for one in fit.callbacks)]
+    return during or [fit for fit in evidence.fits if any(not _only_watches(one) for one in fit.callbacks)]
 
 
 def early_stoppings(fits: list[Fit]) -> list[Callback]:
@@ -91,8 +93,9 @@ def early_stoppings(fits: list[Fit]) -> list[Callback]:
     return [callback for fit in fits for callback in fit.callbacks if "EarlyStopping" in callback.bases]
 
 
-def _is_timer(callback: Callback) -> bool:
-    return _TIMER in callback.bases
+def _only_watches(callback: Callback) -> bool:
+    """Whether a callback neither stops a training for its own good nor keeps anything."""
+    return _TIMER in callback.bases or callback.type in _WATCHERS
 
 
 def rows_fed(fed: Fed | None) -> np.ndarray | None:
@@ -102,18 +105,25 @@ def rows_fed(fed: Fed | None) -> np.ndarray | None:
 
 
 def fed_images(evidence: Evidence, fit: Fit) -> FedImages:
-    """Which images a training of this evidence was given."""
-    return _fed_images(evidence)[fit]
+    """Which images a training of this evidence was given to train on."""
+    return _fed_images(evidence)[fit][0]
+
+
+def validation_images(evidence: Evidence, fit: Fit) -> FedImages:
+    """Which images a training of this evidence was given to validate on."""
+    return _fed_images(evidence)[fit][1]
 
 
 @functools.lru_cache(maxsize=2)
-def _fed_images(evidence: Evidence) -> Mapping[Fit, FedImages]:
+def _fed_images(evidence: Evidence) -> Mapping[Fit, tuple[FedImages, FedImages]]:
     # Kept for a submission as a whole: a judge works through a class, and what is kept keeps its evidence.
-    return {fit: _look_at(fit, evidence) for fit in evidence.fits}
+    return {
+        fit: (_look_at(fit.training, evidence), _look_at(fit.validation, evidence)) for fit in evidence.fits
+    }
 
 
-def _look_at(fit: Fit, evidence: Evidence) -> FedImages:
-    rows = rows_fed(fit.training)
+def _look_at(fed: Fed | None, evidence: Evidence) -> FedImages:
+    rows = rows_fed(fed)
     if rows is None:
         return FedImages(classes=np.zeros(0, np.int64), from_test=0.0)
     source = identify(rows, evidence.data)

@@ -6,8 +6,9 @@ Each place is a check of its own, so that a mistake at one of them costs that on
 from __future__ import annotations
 
 from autograder.checks.findings import Finding
-from autograder.checks.structure import hidden_and_output, stack_of
+from autograder.checks.structure import hidden_and_output, repeated_layer, stack_of
 from autograder.evidence import ModelView
+from autograder.networks.records import Node
 from autograder.networks.stack import Block
 
 __all__ = [
@@ -23,8 +24,9 @@ KIND = "batch_normalization"
 def check_input_normalised(model: ModelView) -> list[Finding]:
     """Batch normalisation stands ahead of the first hidden layer."""
     stack = stack_of(model)
-    if any(node.kind == KIND for node in stack.preprocessing):
-        return []
+    found = [node for node in stack.preprocessing if node.kind == KIND]
+    if found:
+        return [] if any(map(_learns, found)) else [_idle(found[0], "ahead of the first hidden layer")]
     message = (
         "No BatchNormalization layer stands ahead of the first hidden layer, so that layer takes the pixels "
         "as they come. Look at what your model does between flattening and its first dense layer."
@@ -52,7 +54,39 @@ def check_hidden_layers_normalised(model: ModelView) -> list[Finding]:
             "normalised already is normalised again."
         )
         findings.append(Finding(message=message, where=hidden[repeated - 1].dense.name))
+    again = repeated_layer(node for block in hidden for node in block.after if node.kind == KIND)
+    if again:
+        message = (
+            f"One and the same BatchNormalization layer (`{again[1].name}`) stands behind several hidden "
+            "layers: it keeps one mean and one deviation for signals that have different ones. Make a new "
+            "layer for each turn of the loop."
+        )
+        findings.append(Finding(message=message, where=again[1].name))
+    idle = [
+        (number, node)
+        for number, block in enumerate(hidden, start=1)
+        for node in block.after
+        if node.kind == KIND and not _learns(node)
+    ]
+    if idle:
+        number, node = idle[0]
+        several = f" (the first of {len(idle)})" if len(idle) > 1 else ""
+        findings.append(_idle(node, f"behind hidden layer {number}{several}"))
     return findings
+
+
+def _learns(node: Node) -> bool:
+    """Whether a layer takes the moments of the batch while the network is trained."""
+    return node.trainable and node.get("training") is not False
+
+
+def _idle(node: Node, place: str) -> Finding:
+    message = (
+        f"The BatchNormalization layer {place} never normalises: `trainable=False`, or a call with "
+        "`training=False`, has it use its running mean and deviation in training too, and these stay 0 and 1 "
+        "as they were at the start."
+    )
+    return Finding(message=message, where=node.name)
 
 
 def check_normalised_first(model: ModelView) -> list[Finding]:

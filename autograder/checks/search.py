@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from autograder.checks.findings import Finding
+from autograder.checks.fits import validation_images
 from autograder.evidence import Evidence, Fit, Unanswered, describe
 
 __all__ = ["check_choice", "check_measured", "check_rates"]
@@ -108,6 +109,9 @@ def check_measured(evidence: Evidence, name: str) -> list[Finding]:
                 )
             ]
         if _measured(evidence, fits, rate, loss):
+            problem = _unfair(evidence, [fit for fit in fits if _has(fit, "val_loss", loss)], rate)
+            if problem:
+                return [Finding(message=problem)]
             continue
         if any(_has(fit, "val_accuracy", loss) or _has(fit, "accuracy", loss) for fit in fits):
             return [
@@ -130,6 +134,32 @@ def check_measured(evidence: Evidence, name: str) -> list[Finding]:
             )
         ]
     return []
+
+
+def _unfair(evidence: Evidence, fits: list[Fit], rate: float) -> str:
+    """What is wrong with all trainings that gave a loss, though they gave it; empty where one is sound."""
+    if fits and all(_has_a_head_start(fit) for fit in fits):
+        return (
+            f"The network that was trained at the rate {rate:g} had been trained at another rate before, so "
+            "it had a head start over the others: their losses cannot be compared. Look at where the "
+            "network is built, inside of the loop over the rates or ahead of it."
+        )
+    if (
+        fits
+        and evidence.dataset is not None
+        and all(validation_images(evidence, fit).from_test > 0.5 for fit in fits)
+    ):
+        return (
+            f"For the rate {rate:g}, the loss was measured on pictures of the test set. A rate is a choice, "
+            "and what was chosen by the test set is not tested by it any more: compare on the validation set."
+        )
+    return ""
+
+
+def _has_a_head_start(fit: Fit) -> bool:
+    """Whether a training went on from weights that trainings at other rates had left."""
+    own = fit.compilation.learning_rate if fit.compilation else None
+    return any(own is not None and not _close(own, rate) for rate in fit.trained_at)
 
 
 def _ran_at(fit: Fit, rate: float) -> bool:

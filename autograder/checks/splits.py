@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "as_asked",
+    "check_alike",
     "check_classes",
     "check_from_training",
     "check_labels",
@@ -30,6 +31,9 @@ __all__ = [
 
 SHARED = 0.005
 """The share of a set that may recur in another: CIFAR-10 itself holds a few pictures twice."""
+COMPARED = 256
+UNLIKE = 0.1
+"""How far two scalings of the same pictures may lie apart on average, as a share of their spread."""
 SOME = 0.02
 """The share of a sample that may look like other pictures than it shows."""
 
@@ -160,6 +164,37 @@ def _what_is_there(array: ArrayView, part: Part, dataset: DataSet, *, test: bool
         f"The pictures of `{part.images_name}` are not in their original order: the question asks for a cut, "
         "not for a random draw."
     )
+
+
+def check_alike(evidence: Evidence, model: str) -> list[Finding]:
+    """Every set is scaled as the training set is, whichever way that may be."""
+    parts = _parts(evidence, model)
+    scaled = {which: _preparation(evidence, part) for which, part in parts.items()}
+    first = scaled["train"]
+    findings = []
+    for which, part in parts.items():
+        found = scaled[which]
+        if first is None or found is None:
+            continue
+        images = part.images[:COMPARED]
+        wanted = first.apply(images)
+        if float(np.abs(found.apply(images) - wanted).mean()) > UNLIKE * float(wanted.std()):
+            message = (
+                f"The pixels of `{part.images_name}` are scaled otherwise than those of "
+                f"`{parts['train'].images_name}`: to a network that was trained on the latter, its pictures "
+                "look like nothing it has seen. Have one and the same code prepare all three."
+            )
+            findings.append(Finding(message=message, where=part.images_name))
+    return findings
+
+
+def _preparation(evidence: Evidence, part: Part) -> Preparation | None:
+    """How the pixels of an array are scaled, whichever pictures it holds; None where that cannot be told."""
+    array = evidence.names.get(part.images_name)
+    if not isinstance(array, ArrayView):
+        return None
+    preparation, kept = _aligned(array, part.images), rows_of(array)
+    return recognise(kept[0], evidence.data) if preparation is None and kept is not None else preparation
 
 
 def check_from_training(evidence: Evidence, model: str, sets: tuple[str, ...]) -> list[Finding]:
@@ -298,15 +333,5 @@ def as_asked(evidence: Evidence, model: str) -> bool:
 
 def preparations(evidence: Evidence, model: str) -> list[Preparation]:
     """The ways in which the notebook's own arrays scale their pictures."""
-    found = []
-    for part in _parts(evidence, model).values():
-        array = evidence.names.get(part.images_name)
-        if not isinstance(array, ArrayView):
-            continue
-        preparation = _aligned(array, part.images)
-        kept = rows_of(array)
-        if preparation is None and kept is not None:
-            preparation = recognise(kept[0], evidence.data)
-        if preparation is not None:
-            found.append(preparation)
-    return found
+    found = [_preparation(evidence, part) for part in _parts(evidence, model).values()]
+    return [preparation for preparation in found if preparation is not None]

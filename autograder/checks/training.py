@@ -13,7 +13,7 @@ import numpy as np
 from autograder.checks.accuracy import reached
 from autograder.checks.epochs import History, best_epochs, kept_epoch
 from autograder.checks.findings import Finding
-from autograder.checks.fits import KNOWN_CALLBACKS, early_stoppings, trainings_of
+from autograder.checks.fits import KNOWN_CALLBACKS, early_stoppings, trainings_of, validation_images
 from autograder.checks.splits import as_asked
 from autograder.evidence import Callback, Evidence, Fit, Unanswered
 
@@ -51,6 +51,21 @@ def check_early_stopping(evidence: Evidence, name: str, *, monitor: str, questio
         return [
             Finding(message=f"Early stopping watches `{seen}`, which is not what the question asks to watch.")
         ]
+    if all(_for_the_highest(setting) for setting in watched):
+        return [
+            Finding(
+                message=f"Early stopping watches `{monitor}`, but takes a high value for a good one: look at "
+                "its `mode`. So the first epoch, in which the loss is highest, counts as the best."
+            )
+        ]
+    if any(_validates_on_test(evidence, fit) for fit in fits if early_stoppings([fit])):
+        return [
+            Finding(
+                message="What early stopping watches is measured on pictures of the test set. The moment to "
+                "stop is then chosen by them, and nothing is left that tells honestly how the network does "
+                "on new ones: look at what `fit` gets as `validation_data`."
+            )
+        ]
     if not any(_patience(setting) > 0 for setting in watched):
         return [
             Finding(
@@ -59,6 +74,15 @@ def check_early_stopping(evidence: Evidence, name: str, *, monitor: str, questio
             )
         ]
     return []
+
+
+def _for_the_highest(setting: Mapping[str, object]) -> bool:
+    return setting.get("mode") == "max"
+
+
+def _validates_on_test(evidence: Evidence, fit: Fit) -> bool:
+    """Whether most of a training's validation images are test images."""
+    return evidence.dataset is not None and validation_images(evidence, fit).from_test > 0.5
 
 
 def _patience(setting: Mapping[str, object]) -> float:

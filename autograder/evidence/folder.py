@@ -150,6 +150,8 @@ class Fit:
     """How many numbers the model gives for an input."""
     trainable: int | None = None
     """How many of the model's weights training may change."""
+    trained_at: tuple[float, ...] = ()
+    """The learning rates of the earlier calls that left the weights from which this one went on."""
 
 
 @attrs.frozen(kw_only=True)
@@ -432,6 +434,7 @@ def _fit(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fit:
         raised=str(record.get("raised", ""))[:2000],
         outputs=_count(record.get("outputs")),
         trainable=_count(record.get("trainable")),
+        trained_at=tuple(map(number, record.get("trained_at") or ())),
     )
 
 

@@ -18,7 +18,7 @@ from autograder.networks.layers import Step, custom_steps, layer_steps
 from autograder.networks.operations import Call, Tensor, operation_steps, read_call, tensors_in
 from autograder.networks.records import Graph, Initialiser, Input, Node, UnsupportedModel
 
-__all__ = ["Graph", "Initialiser", "Input", "Node", "UnsupportedModel", "parse"]
+__all__ = ["Graph", "Initialiser", "Input", "Node", "UnsupportedModel", "holds_closed_layers", "parse"]
 
 _MOST_NODES = 3_000
 _MOST_INPUTS = 16
@@ -314,6 +314,22 @@ def _family(layer: Mapping[str, Any]) -> str:
     if parts[:3] == ["keras", "src", "ops"] or parts[:3] == ["keras", "src", "activations"]:
         return "operation"
     return "layer"
+
+
+def holds_closed_layers(config: object) -> bool:
+    """Whether a model holds layers of which its configuration does not say what they do.
+
+    These are layers of its author's own class, and functions in a `Lambda`.
+    """
+    settings = config.get("config") if isinstance(config, Mapping) else None
+    layers = settings.get("layers") if isinstance(settings, Mapping) else None
+    for layer in layers if isinstance(layers, list | tuple) else ():
+        family = _family(layer) if isinstance(layer, Mapping) else "custom"
+        if family == "custom" or layer.get("class_name") == "Lambda":
+            return True
+        if family == "model" and holds_closed_layers(layer):
+            return True
+    return False
 
 
 def _training(fields: Fields, call: Call | None) -> bool | None:

@@ -9,7 +9,8 @@ Settings by kind of node (see `Node`):
     rescaling            scale, offset: float, or nested tuples that broadcast; input * scale + offset
     normalization        axis (of the input without batch, sorted), mean, variance (None where weights
                          hold them), invert
-    batch_normalization  axis (without batch), epsilon, center, scale, renorm
+    batch_normalization  axis (without batch), epsilon, center, scale, renorm, training (only where the call
+                         says False: never by the batch)
     dropouts, noise      rate or stddev, training (True where the call says so: active at inference as well),
                          own_class (its name, where it is the author's own and derives from Keras's)
     concatenate          axis (without batch)
@@ -18,6 +19,7 @@ Settings by kind of node (see `Node`):
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -66,7 +68,10 @@ def layer_steps(kind: str, fields: Fields, shapes: tuple[Shape, ...], training: 
         raise UnsupportedModel(
             f"it holds a {kind[:60]} layer (`{fields.layer}`), which no network of this lab has"
         )
-    return _LAYERS[kind](fields, shapes[0])
+    steps = _LAYERS[kind](fields, shapes[0])
+    if training is False and kind == "BatchNormalization":
+        return [attrs.evolve(step, settings=(*step.settings, ("training", False))) for step in steps]
+    return steps
 
 
 def custom_steps(
@@ -75,7 +80,9 @@ def custom_steps(
     """The step of a class of the author's own; it is taken to keep the shape of its first input.
 
     bases: the Keras classes that it derives from, nearest first. One of Keras's dropouts among them makes it
-    a step of that kind; whether it is active at inference is for its class to say, and not known here.
+    a step of that kind; whether it is active at inference is for its class to say, and not known here. Any
+    other class with weights or an activation is read as that class: whoever gives `Dense` other defaults has
+    a dense layer. What it computes has to be held to that.
     """
     if not shapes:
         raise fields.problem("it has no input")
@@ -83,6 +90,10 @@ def custom_steps(
     if noise is not None:
         (step,) = _noise(noise, fields, shapes[0], training)
         return [attrs.evolve(step, settings=(*step.settings, ("own_class", kind)))]
+    known = next((base for base in bases if base in _LAYERS or base in _ACTIVATIONS), None)
+    if known is not None:
+        with contextlib.suppress(UnsupportedModel):
+            return layer_steps(known, fields, shapes, training)
     settings = (("class_name", kind), ("config", _frozen(fields.data)), ("training", bool(training)))
     return [Step("custom", shapes[0], settings)]
 
@@ -267,6 +278,7 @@ _NOISES = {
     "GaussianNoise": ("gaussian_noise", "stddev"),
     "ActivityRegularization": ("activity_regularization", ""),
 }
+_ACTIVATIONS = ("ELU", "ReLU", "LeakyReLU", "PReLU", "Softmax")
 _LAYERS: dict[str, Callable[[Fields, Shape], list[Step]]] = {
     "Dense": _dense,
     "Activation": _activation,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import inspect
 import math
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ MANY_CALLS = 2
 PROBE_EPOCHS, PROBE_STEPS = 5, 200
 """What a probe asks to train takes so many epochs at most, and so many steps in all."""
 MAX_RECORDS = 200
+MAX_RATES = 20
 BATCH_ROWS = 512
 VALIDATION_ROWS = FIRST_STEPS * BATCH_ROWS
 SAMPLE = 32
@@ -50,6 +52,8 @@ class Budget:
         self.fits: list[dict[str, Any]] = []
         self.evaluations: list[dict[str, Any]] = []
         self._models: list[Any] = []
+        self._left: dict[str, list[float]] = {}
+        """The weights that trainings have left, and the learning rates of the trainings that led to them."""
         self._calls = 0
         self._fitting = False
         self._probe_steps: int | None = None
@@ -84,6 +88,8 @@ class Budget:
                 self._shrink_for_probe(settings)
                 return fit(model, **settings)
             record = self._record_fit(model, settings)
+            start = _fingerprint(model)
+            record["trained_at"] = self._left.get(start, [])
             eager = model.run_eagerly
             self._shrink(settings)
             try:
@@ -99,6 +105,7 @@ class Budget:
                 record["history"] = self.recorder.value(history)
                 return history
             finally:
+                self._note_weights(model, start, record["trained_at"])
                 model.run_eagerly, self._fitting = eager, False
                 model.train_function = model.test_function = None
 
@@ -127,6 +134,13 @@ class Budget:
             return result
 
         return recorded
+
+    def _note_weights(self, model: Any, start: str, before: list[float]) -> None:
+        """Note what a training has left, where it has changed anything."""
+        rate = ((describe_compilation(model) or {}).get("optimizer") or {}).get("learning_rate")
+        end = _fingerprint(model)
+        if end not in ("", start) and rate is not None:
+            self._left[end] = [*before, rate][-MAX_RATES:]
 
     def _serial(self, model: Any) -> int:
         for number, known in enumerate(self._models):
@@ -308,6 +322,18 @@ def _outputs(model: Any) -> int | None:
     """How many numbers a model gives for an input; None where that is not known or not one row."""
     shape = getattr(model, "output_shape", None) if getattr(model, "built", False) else None
     return shape[-1] if isinstance(shape, tuple) and shape and isinstance(shape[-1], int) else None
+
+
+def _fingerprint(model: Any) -> str:
+    """What tells a model's weights from any others; empty where it has none yet."""
+    digest = hashlib.sha256()
+    try:
+        weights = model.trainable_weights if model.built else []
+        for variable in weights:
+            digest.update(np.ascontiguousarray(variable).tobytes())
+    except Exception:
+        return ""
+    return digest.hexdigest() if weights else ""
 
 
 def _trainable(model: Any) -> int | None:

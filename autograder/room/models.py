@@ -52,7 +52,7 @@ def describe_model(keep: Keep, model: keras.Model, input_shape: Shapes | None = 
 def _described(keep: Keep, model: keras.Model, input_shape: Shapes | None) -> dict[str, Any]:
     record: dict[str, Any] = {"compiled": describe_compilation(model)}
     try:
-        graph = _as_functional(model, input_shape)
+        graph = _opened(_as_functional(model, input_shape))
         record["config"] = keras.saving.serialize_keras_object(graph)
         record["bases"] = _own_classes(graph)
         record["weights"] = _weights(keep, graph)
@@ -82,7 +82,8 @@ def describe_compilation(model: keras.Model) -> dict[str, Any] | None:
     """How a model was compiled, or None: optimiser, loss and metrics by name and settings."""
     if not getattr(model, "compiled", False):
         return None
-    optimizer = model.optimizer
+    # With mixed precision Keras wraps what the student gave.
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     config = model.get_compile_config() or {}
     return {
         "optimizer": {
@@ -148,6 +149,35 @@ def _as_functional(model: keras.Model, input_shape: Shapes | None) -> keras.Mode
     shapes = _listed(input_shape) if input_shape else _shapes_seen(model)
     inputs = [keras.Input(shape) for shape in shapes]
     return keras.Model(inputs, model.call(_as_one(inputs)))
+
+
+def _opened(graph: keras.Model) -> keras.Model:
+    """The graph with every layer that is made of others, or of a function, replaced by what its call does.
+
+    A block of a student's own, or a `Lambda`, says nothing of itself that could be read. What it does to
+    a tensor can be, as long as that is Keras's layers and operations; else the graph stays as it was.
+    """
+    try:
+        functional = graph if isinstance(graph, Functional) else graph._functional
+        if not any(_can_be_opened(operation) for operation in functional.operations):
+            return graph
+        inputs = [keras.Input(tensor.shape[1:], dtype=tensor.dtype) for tensor in functional.inputs]
+        outputs = functional._run_through_graph(
+            inputs, operation_fn=lambda layer: layer.call if _can_be_opened(layer) else layer
+        )
+        opened = keras.Model(keras.tree.pack_sequence_as(functional._inputs_struct, inputs), outputs)
+        keras.saving.serialize_keras_object(opened)
+    except Exception:  # whatever a student's code raises: then the layers are described by their names
+        return graph
+    return opened
+
+
+def _can_be_opened(layer: Any) -> bool:
+    if isinstance(layer, keras.Model):
+        return False
+    if isinstance(layer, keras.layers.Lambda):
+        return True
+    return library_bases(type(layer)) == ["Layer"] and bool(layer._layers)
 
 
 def _listed(shapes: Shapes) -> list[tuple[int, ...]]:

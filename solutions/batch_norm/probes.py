@@ -8,6 +8,7 @@ import ast
 
 import keras
 
+HISTORIES = {"history", "history_plain"}
 # Curves of validation and of training. The latter fall in another way, so that a function which reads the
 # wrong ones gives other epochs, and yet none for a target that the former never get to.
 BUMPY = {
@@ -68,12 +69,15 @@ def comparison_of_given_histories(room):
     Trainings of two epochs leave much open: one may never get to the other's best, and the clock is moody.
     Given histories leave nothing open, even to a function that counts something else than it should. In the
     first pair `history` is the quicker, the better and the one with the longer epochs, in the second pair it
-    is `history_plain`.
+    is `history_plain`; in the third the two are alike.
     """
     room.defined("history_plain")
-    source = _conclusions(room.defined("In"))
+    cells = room.defined("In")
+    source = _conclusions(cells)
     quicker, slower = _timed(QUICKER, 2.5), _timed(SLOWER, 1.25)
-    return [_concluded(room, source, *pair) for pair in ((quicker, slower), (slower, quicker))]
+    pairs = ((quicker, slower), (slower, quicker), (quicker, _timed(QUICKER, 2.5)))
+    computed = _is_computed(cells)
+    return [_concluded(room, source, *pair) | {"computed": computed} for pair in pairs]
 
 
 def _concluded(room, source, history, history_plain):
@@ -81,7 +85,8 @@ def _concluded(room, source, history, history_plain):
     target = max(min(one.history["val_loss"]) for one in given.values()) + 0.001
     try:
         names = room.rerun(source, **given, target_loss=target, epochs_to_reach=_always_an_epoch(room))
-        return {"comparison": names["comparison"]}
+        seconds = [list(one.history["seconds"]) for one in given.values()]
+        return {"comparison": names["comparison"], "seconds": seconds}
     except Exception as error:
         return {"raised": f"{type(error).__name__}: {error}"}
 
@@ -111,27 +116,58 @@ def _always_an_epoch(room):
 def _conclusions(cells):
     """The source of all cells that draw conclusions: by `comparison` or by both histories, without training.
 
-    Raises LookupError where both histories are not among the names that these cells use.
+    Together with those that prepare for them, by taking from one history what a later cell compares: left
+    out, it would be compared with the other history's of the run. Raises LookupError where both histories
+    are not among the names that these cells use.
     """
+    looked = [(source, *_names(source)) for source in cells]
+    looked = [cell for cell in looked if "fit" not in cell[1] and not HISTORIES & cell[2]]
     chosen, used = [], set()
-    for source in cells:
-        names, stored = _names(source)
-        concludes = "comparison" in names or {"history", "history_plain"} <= names
-        if concludes and "fit" not in names and not {"history", "history_plain"} & stored:
+    for source, names, stored in reversed(looked):
+        concludes = "comparison" in names or names >= HISTORIES
+        if concludes or (stored & used and _prepares(names, stored, _taken(looked))):
             chosen.append(source)
             used |= names
-    if not {"history", "history_plain", "comparison"} <= used:
+    if not {*HISTORIES, "comparison"} <= used:
         raise LookupError("no cell defines comparison by history and history_plain")
-    return "\n".join(chosen)
+    return "\n".join(reversed(chosen))
+
+
+def _is_computed(cells):
+    """Whether the cells about `comparison` use anything at all that a training, or a history, has given."""
+    looked = [_names(source) for source in cells]
+    known = set(HISTORIES)
+    for names, stored in looked:
+        if names & {*known, "fit", "evaluate", "predict"}:
+            known |= stored
+    used = set().union(*(names for names, _ in looked if "comparison" in names))
+    return bool(used & known - {"comparison"})
+
+
+def _taken(cells):
+    """The names of the histories, and of all that was taken from them, cell after cell."""
+    taken = set(HISTORIES)
+    for _, names, stored in cells:
+        if _prepares(names, stored, taken):
+            taken |= stored
+    return taken
+
+
+def _prepares(names, stored, taken):
+    """Whether a cell takes something from a history and does no more than that."""
+    return bool(names & taken) and "epochs_to_reach" not in stored and not names & {"evaluate", "predict"}
 
 
 def _names(source):
-    """The names and methods that a cell uses, and the names that it defines."""
+    """The names that a cell uses, with some methods, and the names that it defines."""
     try:
         nodes = list(ast.walk(ast.parse(source)))
     except SyntaxError:
         return set(), set()
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
-    called = {node.attr for node in nodes if isinstance(node, ast.Attribute)} & {"fit"}
+    called = {node.attr for node in nodes if isinstance(node, ast.Attribute)} & {
+        *("fit", "evaluate", "predict")
+    }
     stored = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
-    return names | called, stored
+    functions = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    return names | called, stored | functions

@@ -405,7 +405,7 @@ def test_every_image_has_a_label(env):
 # %%
 """ # BEGIN TEST CONFIG
 hidden: true
-points: 4
+points: 3
 success_message: The three sets have the sizes asked for.
 failure_message: The sizes are off. Set 5,000 images aside for validation and train on the rest.
 """  # END TEST CONFIG
@@ -450,7 +450,7 @@ def test_no_overlap(env):
 # %%
 """ # BEGIN TEST CONFIG
 hidden: true
-points: 4
+points: 3
 success_message: Every image has its own label.
 failure_message: Images and labels are out of step. Cut and order both in the same way.
 """  # END TEST CONFIG
@@ -460,6 +460,21 @@ def test_labels_in_step(env):
     from autograder.checks import evidence_of, require, splits
 
     require(splits.check_labels(evidence_of(env, "cifar10_dnn"), "cifar10_dnn"))
+
+
+# %%
+""" # BEGIN TEST CONFIG
+hidden: true
+points: 2
+success_message: The three sets are scaled alike.
+failure_message: The three sets are not scaled alike. Prepare the pixels of all of them in the same way.
+"""  # END TEST CONFIG
+
+
+def test_scaled_alike(env):
+    from autograder.checks import evidence_of, require, splits
+
+    require(splits.check_alike(evidence_of(env, "cifar10_dnn"), "cifar10_dnn"))
 
 
 # %% [raw]
@@ -582,7 +597,8 @@ failure_message: Accuracy is not among the metrics that the model was compiled w
 def test_metric(env):
     from autograder.checks import compiling, evidence_of, require
 
-    require(compiling.check_metric(evidence_of(env, "cifar10_dnn").model("model"), "accuracy"))
+    evidence = evidence_of(env, "cifar10_dnn")
+    require(compiling.check_metric(evidence.model("model"), "accuracy", labels=evidence.labels("y_train")))
 
 
 # %% [raw]
