@@ -11,7 +11,7 @@ from networks_by_hand import dense_model, layer
 from autograder.checks import cross_validation, diagnosis, fits, inserted, measured, reuse, small_set
 from autograder.checks.likeness import likeness
 from autograder.data import MINIATURE, load, prepare
-from autograder.evidence import ArrayView, Evidence, ModelView, Unanswered
+from autograder.evidence import ArrayView, Division, Evidence, ModelView, OpaqueView, Unanswered
 from autograder.evidence.folder import Evaluation, Fed, Fit
 from autograder.evidence.values import Compilation, HistoryView
 from autograder.labs import Task
@@ -280,6 +280,71 @@ class TestCrossValidation:
 
         assert [] == cross_validation.check_best(found, "r", "b")
         assert [] == cross_validation.check_scores_measured(found, "r", question="q4")
+
+    def test_settings_that_are_objects(self):
+        """Arrays are compared by their numbers, functions and objects by which they are."""
+        things = [
+            {"units": array(np.array([100, units])), "optimizer": OpaqueView(type="Adam", which=which)}
+            for units, which in ((100, 0), (50, 1), (50, 2))
+        ]
+        results = [one | {"params": thing} for one, thing in zip(entries(0.3, 0.4, 0.2), things, strict=True)]
+        best, worst, twice = (
+            self.searched(results, things[1]),
+            self.searched(results, things[2]),
+            self.searched([*results, results[0]], things[1]),
+        )
+
+        assert [] == cross_validation.check_entries(best, "r", at_least=3)
+        assert [] == cross_validation.check_best(best, "r", "b")
+        assert cross_validation.check_best(worst, "r", "b")
+        assert cross_validation.check_entries(twice, "r", at_least=3)
+
+    def said_of_folds(self, *fits):
+        """What is said of the folds of a search with these trainings."""
+        found = evidence(*fits, names={"r": entries(0.31, 0.34, 0.3)})
+        return messages(cross_validation.check_folds(found, "r", question="q4", at_least=3))
+
+    @pytest.mark.parametrize(
+        ("changes", "words"),
+        [
+            ({}, ""),
+            ({"held_out": None, "both": None}, ""),
+            ({"both": 100}, "among those that are trained on"),
+            ({"trained": 50}, "fewer pictures than are held out"),
+            ({"print": "0"}, "the same fold is held out each time"),
+        ],
+    )
+    def test_folds_that_are_none(self, changes, words):
+        """The fold that is held out is not trained on, is the smaller part, and is another one each time."""
+        divisions = [{"trained": 200, "held_out": 100, "both": 0, "print": str(at % 3)} for at in range(9)]
+        said = self.said_of_folds(
+            *[fit(model=at, division=Division(**(one | changes))) for at, one in enumerate(divisions)]
+        )
+
+        assert words in said and bool(words) == bool(said)
+
+    def test_a_network_for_all_folds(self):
+        """A network that goes on from fold to fold has seen what is held out; epoch by epoch is no harm."""
+        from_fold_to_fold = [fit(model=at // 3, continues=at % 3 > 0) for at in range(9)]
+        by_epochs = [fit(model=at // 2, continues=at % 2 > 0) for at in range(18)]
+
+        assert "only 3 trainings started from fresh weights" in self.said_of_folds(*from_fold_to_fold)
+        assert not self.said_of_folds(*by_epochs)
+
+    def test_training_accuracies(self):
+        """Means of what the networks made of the pictures that they were trained on are told apart."""
+        curves = [{"accuracy": [0.2 + at / 100], "val_accuracy": [0.25 + at / 70]} for at in range(9)]
+        fits = [fit(model=at, history=curve) for at, curve in enumerate(curves)]
+        said = [
+            messages(
+                cross_validation.check_scores_measured(
+                    evidence(*fits, names={"r": entries(*means)}), "r", question="q4"
+                )
+            )
+            for means in ((0.21, 0.24, 0.27), [0.25 + at / 70 for at in (1, 4, 7)])
+        ]
+
+        assert "that each network was trained on" in said[0] and not said[1]
 
     def test_what_is_wrong_is_said(self):
         """Too few trainings, another choice, figures from nowhere."""

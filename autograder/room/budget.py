@@ -20,7 +20,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from autograder.room.describe import Recorder, sample_positions
+from autograder.room.describe import Recorder, row_hashes, sample_positions
 from autograder.room.models import describe_compilation
 
 __all__ = ["Budget"]
@@ -36,6 +36,8 @@ MAX_RECORDS = 200
 BATCH_ROWS = 512
 VALIDATION_ROWS = FIRST_STEPS * BATCH_ROWS
 SAMPLE = 32
+SMALL_ROWS = 6_000
+"""So many rows are looked at all, as a training within a search has no more of them."""
 
 
 class Budget:
@@ -50,6 +52,8 @@ class Budget:
         self.fits: list[dict[str, Any]] = []
         self.evaluations: list[dict[str, Any]] = []
         self._models: list[Any] = []
+        self._left: dict[int, int] = {}
+        """By model: a print of the weights that its last training left."""
         self._calls = 0
         self._fitting = False
         self._probe_steps: int | None = None
@@ -101,6 +105,7 @@ class Budget:
             finally:
                 model.run_eagerly, self._fitting = eager, False
                 model.train_function = model.test_function = None
+                self._left[record["model"]] = _print_of(model)
 
         return budgeted
 
@@ -143,6 +148,7 @@ class Budget:
             "compiled": describe_compilation(model),
             "outputs": _outputs(model),
             "trainable": _trainable(model),
+            "continues": self._left.get(self._serial(model)) == _print_of(model),
             "epochs": _whole(settings["epochs"]),
             "initial_epoch": _whole(settings["initial_epoch"]),
             "batch_size": _whole(settings["batch_size"]),
@@ -152,6 +158,7 @@ class Budget:
         if len(self.fits) >= MAX_RECORDS:
             return record
         record["training"] = self._data(settings["x"], settings["y"])
+        record["division"] = _division(settings["x"], settings["validation_data"])
         if record["batch_size"] is None:
             record["batch_size"] = record["training"].get("batch")
         validation = settings["validation_data"]
@@ -313,6 +320,45 @@ def _outputs(model: Any) -> int | None:
 def _trainable(model: Any) -> int | None:
     """How many of a model's weights training may change; None where there are none yet."""
     return len(model.trainable_weights) if getattr(model, "built", False) else None
+
+
+def _division(trained: Any, held_out: Any) -> dict[str, Any] | None:
+    """How a small training divides its pictures: how many are trained on and held out, how many are both.
+
+    None where there are too many to look at all, or what is given tells only when it is used up.
+    """
+    with contextlib.suppress(Exception):
+        own = _row_numbers(trained)
+        held = _row_numbers(held_out[0] if isinstance(held_out, (list, tuple)) else held_out)
+        if own is not None:
+            return {
+                "trained": len(own),
+                "print": f"{int(own.sum(dtype=np.uint64)):x}",
+                "held_out": None if held is None else len(held),
+                "both": None if held is None else int(np.isin(held, own).sum()),
+            }
+    return None
+
+
+def _row_numbers(data: Any) -> np.ndarray | None:
+    """A number for each row, the same for the same pictures; None where there are too many."""
+    if hasattr(data, "element_spec"):
+        if not 0 < int(data.cardinality()) <= SMALL_ROWS // SAMPLE:
+            return None
+        rows: list[np.ndarray] = []
+        for batch in data:
+            rows.extend(np.asarray(batch[0], np.float32))
+            if len(rows) > SMALL_ROWS:
+                return None
+        data = np.stack(rows)
+    if not hasattr(data, "shape") or not 0 < len(data) <= SMALL_ROWS:
+        return None
+    return row_hashes(np.asarray(data, np.float32).reshape(len(data), -1))
+
+
+def _print_of(model: Any) -> int:
+    """A number for the weights of a model: other weights, most likely another number."""
+    return hash(tuple(np.asarray(variable).tobytes() for variable in model.weights))
 
 
 def _range(labels: Any) -> list[float] | None:
