@@ -51,11 +51,23 @@ def of(data):
 
 
 @pytest.mark.parametrize(
-    "check", ["check_classes", "check_sizes", "check_rows", "check_overlap", "check_labels"]
+    "check",
+    ["check_classes", "check_sizes", "check_rows", "check_overlap", "check_labels", "check_scaled_alike"],
 )
 def test_as_asked(of, sets, check):
     """Sets as they should be give no finding."""
     assert [] == of(check, sets)
+
+
+@pytest.mark.parametrize(("scales", "count"), [((1, 1, 1), 0), ((255, 255, 255), 0), ((1, 255, 1), 1)])
+def test_sets_scaled_alike(of, sets, scales, count):
+    """Pixels may be scaled in any way, but in all sets in the same one."""
+    for (which, (images, labels)), scale in zip(list(sets.items()), scales, strict=True):
+        sets[which] = (images.astype(np.float32) / scale, labels)
+    found = of("check_scaled_alike", sets)
+
+    assert count == len(found)
+    assert not found or "times as much as those of `X_valid`" in found[0]
 
 
 def test_images_and_labels_of_one_wrong_size(of, sets):

@@ -481,12 +481,42 @@ class TestMeasured:
     @pytest.mark.parametrize("value", [0, -1.0, math.inf, math.nan])
     def test_no_speedup(self, value):
         """A quotient of two times is positive and finite."""
-        assert measured.check_positive(self.compared(value), "c")
+        assert measured.check_positive(self.compared(value), "c", question="q8")
 
     @pytest.mark.parametrize("value", [2, 1.5, array(np.array([3.0]))])
     def test_a_speedup(self, value):
         """Whole numbers and arrays of one number will do."""
-        assert [] == measured.check_positive(self.compared(value), "c")
+        assert [] == measured.check_positive(self.compared(value), "c", question="q8")
+
+    def test_a_speedup_of_nothing(self):
+        """Without a training there was no time to take."""
+        said = messages(measured.check_positive(evidence(names={"c": 3.0}), "c", question="q8"))
+
+        assert "No network was trained for `c`" in said
+
+    @pytest.mark.parametrize(
+        ("value", "layers", "words"),
+        [
+            ({"val_loss_plain": 1.4, "val_loss_bn": 0.9}, "BatchNormalization", ""),
+            ({"val_loss_gain": 0.5, "loss_plain": 1.5}, "BatchNormalization", ""),
+            (
+                {"val_loss_plain": 1.4, "val_loss_bn": 1.4},
+                "BatchNormalization",
+                "all of them are of the other",
+            ),
+            ({"val_loss_plain": 1.4, "val_loss_bn": 0.9}, "Dense", "compared with itself"),
+        ],
+    )
+    def test_one_network_for_both(self, value, layers, words):
+        """The network with the new layer has to be trained, and some figure has to be its own."""
+        curves = {"loss": [0.7], "val_loss": [0.9]}
+        plain = fit(model=0, layers=frozenset({"Dense"}))
+        other = fit(model=1, after=("q4",), history=curves, layers=frozenset({"Dense", layers}))
+        names = {"c": value, "h": HistoryView(history=plain.history)}
+        found = evidence(plain, other, names=names)
+        said = messages(measured.check_comparison(found, "c", question="q5", layer="BatchNormalization"))
+
+        assert words in said and bool(words) == bool(said)
 
 
 def with_layers(kinds):

@@ -108,8 +108,8 @@ def check_folds(evidence: Evidence, name: str, *, question: str, at_least: int) 
         message = (
             f"For the {candidates} entries of `{name}` only {fresh} trainings started from fresh weights; "
             "the others went on with a network that had been trained before. By then it has seen "
-            "the pictures that are held out, and does better on them than on new ones: build a new network for "
-            "every candidate and fold."
+            "the pictures that are held out, and does better on them than on new ones: build a new network "
+            "for every candidate and fold."
         )
         return [Finding(message=message)]
     if not fits:

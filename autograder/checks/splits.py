@@ -23,6 +23,7 @@ __all__ = [
     "check_labels",
     "check_overlap",
     "check_rows",
+    "check_scaled_alike",
     "check_sizes",
     "class_numbers",
     "preparations",
@@ -30,6 +31,8 @@ __all__ = [
 
 SHARED = 0.005
 """The share of a set that may recur in another: CIFAR-10 itself holds a few pictures twice."""
+UNLIKE = 3.0
+"""Pixels of one set that vary so many times as much as those of another are scaled in another way."""
 SOME = 0.02
 """The share of a sample that may look like other pictures than it shows."""
 
@@ -160,6 +163,24 @@ def _what_is_there(array: ArrayView, part: Part, dataset: DataSet, *, test: bool
         f"The pictures of `{part.images_name}` are not in their original order: the question asks for a cut, "
         "not for a random draw."
     )
+
+
+def check_scaled_alike(evidence: Evidence, model: str, sets: tuple[str, ...] = SETS) -> list[Finding]:
+    """The pixels of all sets are scaled alike, in whatever way."""
+    spreads = {}
+    for part in _parts(evidence, model, sets).values():
+        kept = rows_of(_array(evidence, part.images_name))
+        if kept is not None and kept[0].std() > 0:
+            spreads[part.images_name] = float(kept[0].std())
+    if not spreads or max(spreads.values()) < UNLIKE * min(spreads.values()):
+        return []
+    small, large = min(spreads, key=spreads.__getitem__), max(spreads, key=spreads.__getitem__)
+    message = (
+        f"The pixels of `{large}` vary {spreads[large] / spreads[small]:.3g} times as much as those of "
+        f"`{small}`. A network that learned from the one can make nothing of the other: prepare all sets in "
+        "the same way."
+    )
+    return [Finding(message=message, where=large)]
 
 
 def check_from_training(evidence: Evidence, model: str, sets: tuple[str, ...]) -> list[Finding]:

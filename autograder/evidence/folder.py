@@ -165,6 +165,8 @@ class Fit:
     """How many of the model's weights training may change."""
     continues: bool = False
     """Whether it began with the weights that an earlier training of the model left."""
+    layers: frozenset[str] = frozenset()
+    """The classes of the model's layers, and the Keras classes that these derive from."""
     division: Division | None = None
     """Known of small trainings only."""
 
@@ -450,6 +452,7 @@ def _fit(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fit:
         outputs=_count(record.get("outputs")),
         trainable=_count(record.get("trainable")),
         continues=record.get("continues") is True,
+        layers=frozenset(map(str, record.get("layers", ()))),
         division=_division(record.get("division")),
     )
 

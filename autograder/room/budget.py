@@ -148,6 +148,7 @@ class Budget:
             "compiled": describe_compilation(model),
             "outputs": _outputs(model),
             "trainable": _trainable(model),
+            "layers": _layer_classes(model),
             "continues": self._left.get(self._serial(model)) == _print_of(model),
             "epochs": _whole(settings["epochs"]),
             "initial_epoch": _whole(settings["initial_epoch"]),
@@ -359,6 +360,16 @@ def _row_numbers(data: Any) -> np.ndarray | None:
 def _print_of(model: Any) -> int:
     """A number for the weights of a model: other weights, most likely another number."""
     return hash(tuple(np.asarray(variable).tobytes() for variable in model.weights))
+
+
+def _layer_classes(model: Any) -> list[str]:
+    """The classes of a model's layers, and the Keras classes that these derive from; nested ones, too."""
+    layers = [layer for layer in model.layers if not isinstance(layer, keras.Model)]
+    own = {
+        cls.__name__ for layer in layers for cls in type(layer).__mro__ if cls.__module__.startswith("keras.")
+    }
+    inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    return sorted(own.union(*map(_layer_classes, inner)))[:60]
 
 
 def _range(labels: Any) -> list[float] | None:
