@@ -215,6 +215,31 @@ class TestSmallSet:
 
         assert "pictures of the test set" in messages(found)
 
+    def test_images_to_stop_on(self, data):
+        """Images that are trained on are none to stop on; a set under another name costs nothing."""
+        small, other = (chosen(data, of_each(data, 20, start=start)) for start in (5_000, 0))
+        said = [
+            messages(
+                small_set.check_set_aside(
+                    evidence(names=small | {"V": images}, data=data), images="V", trained="X"
+                )
+            )
+            for images in (other["X"], small["X"], None)
+        ]
+
+        assert ["", ""] == [said[0], said[2]] and "Images of `V` are in `X` as well" in said[1]
+
+    def test_test_images(self, data):
+        """What is to be tested on has to come from the test set."""
+        rows = np.flatnonzero(data.y_test >= 5)[:50]
+        names = chosen(data, of_each(data, 20)) | {"T": array(data.x_test[rows].astype(np.float32) / 255)}
+        right, wrong = (
+            messages(small_set.check_test_images(evidence(names=names, data=data), images=name))
+            for name in "TX"
+        )
+
+        assert not right and "`X` holds training images" in wrong
+
     def test_the_notebook_as_found(self, data):
         """Labels 5 to 9, and 100 rows taken for 100 of each digit: both are told."""
         rows = np.flatnonzero(data.y_train >= 5)[-100:]
@@ -769,3 +794,10 @@ class TestReusedLayers:
 
         assert words in said
         assert bool(words) == bool(said)
+
+    def test_a_model_that_cannot_be_trained(self):
+        """A model that was compiled with an optimiser of other weights is told so."""
+        run = {"model": self.BASE, "base": self.BASE, "compiles": 1, "raised": "KeyError: 'kernel'"}
+        said = messages(reuse.check_recompiled(evidence(probes={"p": {"runs": [run]}}), "p", question="q10"))
+
+        assert "a step ends with KeyError: 'kernel'. An optimiser belongs to the weights" in said

@@ -1230,8 +1230,8 @@ name: q7
 
 Now the digits 5 to 9. Define
 
-- `X_small_59, y_small_59`: **500 training images, 100 of each digit**: of each digit the first 100
-  that come *after* the first 5,000 training images. Pixels as before. The **labels are 0 to 4**,
+- `X_small_59, y_small_59`: **500 training images, 100 of each digit**: of each digit 100, such as the
+  first ones, that come *after* the first 5,000 training images. Pixels as before. The **labels are 0 to 4**,
   for the digits 5 to 9 in that order,
 - in the same way `X_valid_59, y_valid_59` to stop on: 30 of each digit, from the *first* 5,000, and
   `X_test_59, y_test_59`: all the test images of these digits.
@@ -1373,17 +1373,20 @@ def test_build_transfer_model_returns_a_model(env):
 """ # BEGIN TEST CONFIG
 hidden: true
 points: 3
-success_message: The small set holds 100 training images of each digit.
-failure_message: It should hold 100 images of each digit, from the training images after the first 5,000.
+success_message: The small set holds 100 training images of each digit, and the test set test images.
+failure_message: Learn from 100 training images of each digit, after the first 5,000; test on test images.
 """  # END TEST CONFIG
 
 
 def test_small_images(env):
-    from autograder.checks import evidence_of, require, small_set
+    from autograder.checks import evidence_of, require, small_set, splits
 
     evidence = evidence_of(env, "mnist_transfer")
     names = dict(images="X_small_59", labels="y_small_59")
     require(small_set.check_images(evidence, "mnist_5_9", **names, each=100))
+    require(small_set.check_set_aside(evidence, images="X_valid_59", trained="X_small_59"))
+    require(small_set.check_test_images(evidence, images="X_test_59"))
+    require(splits.check_sizes(evidence, "mnist_5_9", ("test",)))
 
 
 # %%
@@ -1396,10 +1399,11 @@ failure_message: The labels should run from 0 to 4, and each should be that of i
 
 
 def test_small_labels(env):
-    from autograder.checks import evidence_of, require, small_set
+    from autograder.checks import evidence_of, require, small_set, splits
 
     evidence = evidence_of(env, "mnist_transfer")
     require(small_set.check_labels(evidence, "mnist_5_9", images="X_small_59", labels="y_small_59"))
+    require(splits.check_labels(evidence, "mnist_5_9", ("test",)))
 
 
 # %%
