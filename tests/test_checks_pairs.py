@@ -517,7 +517,7 @@ def rivals(*, values, trainable=(2, 12), models=(0, 1)):
         ({"values": (0.9501, 0.9101)}, None),
         ({"values": (0.95, 0.91), "trainable": (12, 12)}, None),
         ({"values": (0.95, 0.91), "trainable": (), "models": ()}, None),
-        ({"values": (0.95, 0.91), "trainable": (None, None)}, None),
+        ({"values": (0.95, 0.91), "trainable": (2, None)}, None),
         ({"values": (0.91, 0.95)}, "mixed up"),
         ({"values": (0.91, 0.95), "trainable": (12,), "models": (1,)}, "mixed up"),
         ({"values": (0.95, 0.91), "trainable": (2, 2)}, "a single layer learns"),

@@ -759,7 +759,8 @@ def check_rivals(evidence: Evidence, *, question: str, scratch: str, reused: str
 
     scratch, reused: the names of the accuracies of the rival and of the network with frozen layers.
     """
-    fits = [fit for fit in fits_of_question(evidence, question) if fit.trainable is not None]
+    fits = fits_of_question(evidence, question)
+    # A network without an input layer has no weights yet when `fit` is called: any of its layers may learn.
     free = {fit.model for fit in fits if fit.trainable not in ONE_LAYER}
     if fits and not free:
         message = (
@@ -769,7 +770,8 @@ def check_rivals(evidence: Evidence, *, question: str, scratch: str, reused: str
         return [Finding(message=message, where=scratch)]
     values = {name: _single(evidence.value(name)) for name in (scratch, reused)}
     owners = {name: _evaluated(evidence, value) for name, value in values.items()}
-    if owners[reused] and owners[reused] <= free and owners[scratch] and not owners[scratch] & free:
+    learned = free - {fit.model for fit in fits if fit.trainable is None}
+    if owners[reused] and owners[reused] <= learned and owners[scratch] and not owners[scratch] & free:
         message = (
             f"`{reused}` and `{scratch}` are mixed up: the former is the accuracy of a network of which all "
             "layers were trained here, the latter that of the one with a frozen tower."
