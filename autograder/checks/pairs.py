@@ -58,7 +58,7 @@ Two trainings that started from the same seed, one on pairs and one on classes, 
 """
 NEAR = 0.03
 """How far an accuracy may lie from an evaluation: it may be rounded, or of other pictures."""
-COVERED = 0.6
+COVERED = 0.8
 """The least share of the pictures that turn up in one place, of as many as free draws would show."""
 EXACT = 1e-6
 """How far an accuracy lies from the very evaluation that it is of."""
