@@ -139,3 +139,41 @@ def test_what_weights_went_through(budget, network):
     trained(network, *rows(64), epochs=1)
 
     assert [[], [0.1], []] == [[round(rate, 3) for rate in fit["trained_at"]] for fit in budget.fits]
+
+
+def test_a_training_that_goes_on(budget, network):
+    """A network that is trained again goes on, unless its weights were put back."""
+    start = network.get_weights()
+    for _ in range(2):
+        network.fit(*rows(8), verbose=0)
+    network.set_weights(start)
+    network.fit(*rows(8), verbose=0)
+
+    assert [False, True, False] == [fit["continues"] for fit in budget.fits]
+
+
+@pytest.mark.parametrize("as_dataset", [False, True])
+def test_how_a_small_training_divides_its_pictures(budget, network, as_dataset):
+    """What is held out is counted, and what of it is trained on, from arrays and from datasets."""
+    import tensorflow as tf
+
+    inputs = np.arange(30, dtype=np.float32).reshape(10, 3)
+    labels = np.zeros(10, np.int64)
+    prints = set()
+    for part in (slice(0, 6), slice(4, 10)):
+        given = (inputs[part], labels[part])
+        given = (tf.data.Dataset.from_tensor_slices(given).shuffle(6).batch(4),) if as_dataset else given
+        network.fit(*given, validation_data=(inputs[4:8], labels[4:8]), verbose=0)
+        prints.add(budget.fits[-1]["division"].pop("print"))
+
+    assert [{"trained": 6, "held_out": 4, "both": both} for both in (2, 4)] == [
+        fit["division"] for fit in budget.fits
+    ]
+    assert 2 == len(prints)
+
+
+def test_a_large_training_is_not_looked_through(budget, network):
+    """Of a training on many pictures nobody asks which are held out."""
+    network.fit(*rows(budgets.SMALL_ROWS + 1), verbose=0)
+
+    assert budget.fits[0]["division"] is None

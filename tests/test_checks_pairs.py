@@ -9,7 +9,7 @@ import pytest
 
 from autograder.checks import pairs
 from autograder.evidence import ArrayView, Evidence, Unanswered
-from autograder.evidence.folder import Evaluation
+from autograder.evidence.folder import Evaluation, Fit, SavedFile
 from autograder.evidence.values import model_view
 from autograder.networks.branches import chains_that_meet
 
@@ -311,6 +311,17 @@ class TestDraws:
 
         assert {"check_draws"} == failing(pairs.drawn(found_by(*made)))
 
+    def test_a_part_of_the_pictures(self):
+        """A draw that does not reach all pictures is found, in whichever place."""
+        for place in (0, 1):
+
+            def from_the_first_rows(*batch, place=place):
+                return tuple(rows % 40 if at == place else rows for at, rows in enumerate(batch))
+
+            (found,) = pairs.check_draws(batches_with(from_the_first_rows))
+
+            assert f"never turn up as the {('first', 'second')[place]} picture" in found.message
+
     def test_a_missing_class(self):
         """Classes that never turn up are named."""
 
@@ -478,3 +489,52 @@ def test_accuracies_are_of_evaluations(models, values, count):
     evidence = Evidence(names=dict(zip("ab", values, strict=True)), probes={}, evaluations=tried)
 
     assert count == len(pairs.check_accuracies(evidence, ("a", "b")))
+
+
+def rivals(*, values, trainable=(2, 12), models=(0, 1)):
+    """What is said of two accuracies; model 0 reached 0.95, model 1 0.91."""
+    settings = {"compilation": None, "epochs": 1, "batch_size": 32, "validation_split": 0.0, "callbacks": ()}
+    settings |= {"training": None, "validation": None, "history": {}, "raised": "", "after": ("q3",)}
+    fits = tuple(
+        Fit(model=model, trainable=count, **settings) for model, count in zip(models, trainable, strict=True)
+    )
+    tried = tuple(
+        Evaluation(model=model, learning_rate=None, results=(0.3, share))
+        for model, share in enumerate((0.95, 0.91))
+    )
+    names = {"transfer": values[0], "scratch": values[1]}
+    evidence = Evidence(names=names, probes={}, fits=fits, evaluations=tried)
+    return [
+        found.message
+        for found in pairs.check_rivals(evidence, question="q4", scratch="scratch", reused="transfer")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"values": (0.95, 0.91)}, None),
+        ({"values": (0.9501, 0.9101)}, None),
+        ({"values": (0.95, 0.91), "trainable": (12, 12)}, None),
+        ({"values": (0.95, 0.91), "trainable": (), "models": ()}, None),
+        ({"values": (0.95, 0.91), "trainable": (2, None)}, None),
+        ({"values": (0.91, 0.95)}, "mixed up"),
+        ({"values": (0.91, 0.95), "trainable": (12,), "models": (1,)}, "mixed up"),
+        ({"values": (0.95, 0.91), "trainable": (2, 2)}, "a single layer learns"),
+    ],
+)
+def test_rivals(settings, words):
+    """A rival learns in all its layers, and the two accuracies are not mixed up."""
+    found = rivals(**settings)
+
+    assert ([] == found) if words is None else (words in found[0])
+
+
+@pytest.mark.parametrize(("value", "count"), [(0.40625, 1), (0.41, 0), (0.5, 0)])
+def test_accuracies_of_the_validation_pictures(value, count):
+    """What `fit` saw on its validation pictures is no other accuracy, unless an evaluation gave it too."""
+    history = SavedFile(name="m", problem="", history={"val_accuracy": [0.40625, 0.5]})
+    tried = (Evaluation(model=0, learning_rate=None, results=(1.0, 0.5)),)
+    evidence = Evidence(names={"a": value}, probes={}, evaluations=tried, files={"m": history})
+
+    assert count == len(pairs.check_accuracies(evidence, ("a",)))

@@ -51,7 +51,8 @@ def of(data):
 
 
 @pytest.mark.parametrize(
-    "check", ["check_classes", "check_sizes", "check_rows", "check_overlap", "check_labels"]
+    "check",
+    ["check_classes", "check_sizes", "check_rows", "check_overlap", "check_labels", "check_scaled_alike"],
 )
 def test_as_asked(of, sets, check):
     """Sets as they should be give no finding."""
@@ -141,9 +142,9 @@ def test_pictures_in_two_sets(of, sets, one, other, words):
 def test_a_set_that_is_scaled_otherwise(of, sets, which):
     """Any scaling will do, as long as it is that of the training set; what is said names the set."""
     scaled = {name: (images.astype(np.float32) / 255, labels) for name, (images, labels) in sets.items()}
-    assert [] == of("check_alike", sets)
-    assert [] == of("check_alike", scaled)
+    assert [] == of("check_scaled_alike", sets)
+    assert [] == of("check_scaled_alike", scaled)
 
     images, labels = scaled[which]
-    (found,) = of("check_alike", scaled | {which: (images / 255, labels)})
+    (found,) = of("check_scaled_alike", scaled | {which: (images / 255, labels)})
     assert f"`X_{which}` are scaled otherwise than those of `X_train`" in found

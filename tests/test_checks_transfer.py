@@ -11,7 +11,7 @@ from networks_by_hand import dense_model, layer
 from autograder.checks import cross_validation, diagnosis, fits, inserted, measured, reuse, small_set
 from autograder.checks.likeness import likeness
 from autograder.data import MINIATURE, load, prepare
-from autograder.evidence import ArrayView, Evidence, ModelView, Unanswered
+from autograder.evidence import ArrayView, Division, Evidence, ModelView, OpaqueView, Unanswered
 from autograder.evidence.folder import Evaluation, Fed, Fit
 from autograder.evidence.values import Compilation, HistoryView
 from autograder.labs import Task
@@ -215,6 +215,31 @@ class TestSmallSet:
 
         assert "pictures of the test set" in messages(found)
 
+    def test_images_to_stop_on(self, data):
+        """Images that are trained on are none to stop on; a set under another name costs nothing."""
+        small, other = (chosen(data, of_each(data, 20, start=start)) for start in (5_000, 0))
+        said = [
+            messages(
+                small_set.check_set_aside(
+                    evidence(names=small | {"V": images}, data=data), images="V", trained="X"
+                )
+            )
+            for images in (other["X"], small["X"], None)
+        ]
+
+        assert ["", ""] == [said[0], said[2]] and "Images of `V` are in `X` as well" in said[1]
+
+    def test_test_images(self, data):
+        """What is to be tested on has to come from the test set."""
+        rows = np.flatnonzero(data.y_test >= 5)[:50]
+        names = chosen(data, of_each(data, 20)) | {"T": array(data.x_test[rows].astype(np.float32) / 255)}
+        right, wrong = (
+            messages(small_set.check_test_images(evidence(names=names, data=data), images=name))
+            for name in "TX"
+        )
+
+        assert not right and "`X` holds training images" in wrong
+
     def test_the_notebook_as_found(self, data):
         """Labels 5 to 9, and 100 rows taken for 100 of each digit: both are told."""
         rows = np.flatnonzero(data.y_train >= 5)[-100:]
@@ -280,6 +305,71 @@ class TestCrossValidation:
 
         assert [] == cross_validation.check_best(found, "r", "b")
         assert [] == cross_validation.check_scores_measured(found, "r", question="q4")
+
+    def test_settings_that_are_objects(self):
+        """Arrays are compared by their numbers, functions and objects by which they are."""
+        things = [
+            {"units": array(np.array([100, units])), "optimizer": OpaqueView(type="Adam", which=which)}
+            for units, which in ((100, 0), (50, 1), (50, 2))
+        ]
+        results = [one | {"params": thing} for one, thing in zip(entries(0.3, 0.4, 0.2), things, strict=True)]
+        best, worst, twice = (
+            self.searched(results, things[1]),
+            self.searched(results, things[2]),
+            self.searched([*results, results[0]], things[1]),
+        )
+
+        assert [] == cross_validation.check_entries(best, "r", at_least=3)
+        assert [] == cross_validation.check_best(best, "r", "b")
+        assert cross_validation.check_best(worst, "r", "b")
+        assert cross_validation.check_entries(twice, "r", at_least=3)
+
+    def said_of_folds(self, *fits):
+        """What is said of the folds of a search with these trainings."""
+        found = evidence(*fits, names={"r": entries(0.31, 0.34, 0.3)})
+        return messages(cross_validation.check_folds(found, "r", question="q4", at_least=3))
+
+    @pytest.mark.parametrize(
+        ("changes", "words"),
+        [
+            ({}, ""),
+            ({"held_out": None, "both": None}, ""),
+            ({"both": 100}, "among those that are trained on"),
+            ({"trained": 50}, "fewer pictures than are held out"),
+            ({"print": "0"}, "the same fold is held out each time"),
+        ],
+    )
+    def test_folds_that_are_none(self, changes, words):
+        """The fold that is held out is not trained on, is the smaller part, and is another one each time."""
+        divisions = [{"trained": 200, "held_out": 100, "both": 0, "print": str(at % 3)} for at in range(9)]
+        said = self.said_of_folds(
+            *[fit(model=at, division=Division(**(one | changes))) for at, one in enumerate(divisions)]
+        )
+
+        assert words in said and bool(words) == bool(said)
+
+    def test_a_network_for_all_folds(self):
+        """A network that goes on from fold to fold has seen what is held out; epoch by epoch is no harm."""
+        from_fold_to_fold = [fit(model=at // 3, continues=at % 3 > 0) for at in range(9)]
+        by_epochs = [fit(model=at // 2, continues=at % 2 > 0) for at in range(18)]
+
+        assert "only 3 trainings started from fresh weights" in self.said_of_folds(*from_fold_to_fold)
+        assert not self.said_of_folds(*by_epochs)
+
+    def test_training_accuracies(self):
+        """Means of what the networks made of the pictures that they were trained on are told apart."""
+        curves = [{"accuracy": [0.2 + at / 100], "val_accuracy": [0.25 + at / 70]} for at in range(9)]
+        fits = [fit(model=at, history=curve) for at, curve in enumerate(curves)]
+        said = [
+            messages(
+                cross_validation.check_scores_measured(
+                    evidence(*fits, names={"r": entries(*means)}), "r", question="q4"
+                )
+            )
+            for means in ((0.21, 0.24, 0.27), [0.25 + at / 70 for at in (1, 4, 7)])
+        ]
+
+        assert "that each network was trained on" in said[0] and not said[1]
 
     def test_what_is_wrong_is_said(self):
         """Too few trainings, another choice, figures from nowhere."""
@@ -416,12 +506,42 @@ class TestMeasured:
     @pytest.mark.parametrize("value", [0, -1.0, math.inf, math.nan])
     def test_no_speedup(self, value):
         """A quotient of two times is positive and finite."""
-        assert measured.check_positive(self.compared(value), "c")
+        assert measured.check_positive(self.compared(value), "c", question="q8")
 
     @pytest.mark.parametrize("value", [2, 1.5, array(np.array([3.0]))])
     def test_a_speedup(self, value):
         """Whole numbers and arrays of one number will do."""
-        assert [] == measured.check_positive(self.compared(value), "c")
+        assert [] == measured.check_positive(self.compared(value), "c", question="q8")
+
+    def test_a_speedup_of_nothing(self):
+        """Without a training there was no time to take."""
+        said = messages(measured.check_positive(evidence(names={"c": 3.0}), "c", question="q8"))
+
+        assert "No network was trained for `c`" in said
+
+    @pytest.mark.parametrize(
+        ("value", "layers", "words"),
+        [
+            ({"val_loss_plain": 1.4, "val_loss_bn": 0.9}, "BatchNormalization", ""),
+            ({"val_loss_gain": 0.5, "loss_plain": 1.5}, "BatchNormalization", ""),
+            (
+                {"val_loss_plain": 1.4, "val_loss_bn": 1.4},
+                "BatchNormalization",
+                "all of them are of the other",
+            ),
+            ({"val_loss_plain": 1.4, "val_loss_bn": 0.9}, "Dense", "compared with itself"),
+        ],
+    )
+    def test_one_network_for_both(self, value, layers, words):
+        """The network with the new layer has to be trained, and some figure has to be its own."""
+        curves = {"loss": [0.7], "val_loss": [0.9]}
+        plain = fit(model=0, layers=frozenset({"Dense"}))
+        other = fit(model=1, after=("q4",), history=curves, layers=frozenset({"Dense", layers}))
+        names = {"c": value, "h": HistoryView(history=plain.history)}
+        found = evidence(plain, other, names=names)
+        said = messages(measured.check_comparison(found, "c", question="q5", layer="BatchNormalization"))
+
+        assert words in said and bool(words) == bool(said)
 
 
 def with_layers(kinds):
@@ -674,3 +794,10 @@ class TestReusedLayers:
 
         assert words in said
         assert bool(words) == bool(said)
+
+    def test_a_model_that_cannot_be_trained(self):
+        """A model that was compiled with an optimiser of other weights is told so."""
+        run = {"model": self.BASE, "base": self.BASE, "compiles": 1, "raised": "KeyError: 'kernel'"}
+        said = messages(reuse.check_recompiled(evidence(probes={"p": {"runs": [run]}}), "p", question="q10"))
+
+        assert "a step ends with KeyError: 'kernel'. An optimiser belongs to the weights" in said

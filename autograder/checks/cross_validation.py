@@ -17,6 +17,10 @@ __all__ = ["check_best", "check_entries", "check_folds", "check_scores_measured"
 
 SLACK = 0.15
 """How far a score of a short training may lie from others of its kind."""
+EQUAL = 5e-4
+"""How far a mean may be from what it is the mean of: a student may round to three decimals."""
+MOST_SETTINGS = 1_000
+"""How many numbers an array of settings may hold, such as the units of each layer."""
 _LOWER = ("loss", "error", "mse", "crossentropy", "cross_entropy")
 
 
@@ -82,7 +86,7 @@ def check_entries(evidence: Evidence, name: str, *, at_least: int) -> list[Findi
     if len(found) < at_least:
         entries = "1 entry" if len(found) == 1 else f"{len(found)} entries"
         return [Finding(message=f"`{name}` has {entries}, fewer than were asked for.")]
-    if any(one.params == other.params for at, one in enumerate(found) for other in found[:at]):
+    if any(_same(one.params, other.params) for at, one in enumerate(found) for other in found[:at]):
         return [Finding(message=f"Two entries of `{name}` have the same settings.")]
     if any(not math.isfinite(one.std) or one.std < 0 for one in found if math.isfinite(one.mean)):
         return [Finding(message=f"A standard deviation in `{name}` is negative or not a number.")]
@@ -96,9 +100,18 @@ def check_folds(evidence: Evidence, name: str, *, question: str, at_least: int) 
     candidates = len(_candidates(evidence, name))
     if not evidence.observed:
         return []
-    fits = len(fits_of_question(evidence, question))
+    trainings = fits_of_question(evidence, question)
+    fits, fresh = len(trainings), sum(not fit.continues for fit in trainings)
+    if fresh >= candidates * at_least:
+        return _wrong_folds(trainings, at_least)
     if fits >= candidates * at_least:
-        return []
+        message = (
+            f"For the {candidates} entries of `{name}` only {fresh} trainings started from fresh weights; "
+            "the others went on with a network that had been trained before. By then it has seen "
+            "the pictures that are held out, and does better on them than on new ones: build a new network "
+            "for every candidate and fold."
+        )
+        return [Finding(message=message)]
     if not fits:
         message = (
             f"No network was trained for `{name}` when your notebook ran: its figures have to come from "
@@ -110,6 +123,32 @@ def check_folds(evidence: Evidence, name: str, *, question: str, at_least: int) 
             "each candidate afresh for each fold, with that fold held out; too few folds, and the standard "
             "deviation says nothing."
         )
+    return [Finding(message=message)]
+
+
+def _wrong_folds(trainings: list[Fit], at_least: int) -> list[Finding]:
+    """What to say of trainings whose pictures are not divided as folds divide them, as far as it is known."""
+    known = [fit.division for fit in trainings if fit.division is not None]
+    measured = [one for one in known if one.held_out]
+    leaking = [one for one in measured if one.both and 2 * one.both > (one.held_out or 0)]
+    turned = [one for one in measured if one.trained < (one.held_out or 0)]
+    if 2 * len(leaking) > len(trainings):
+        message = (
+            "The pictures that are held out are among those that are trained on. A network is always good at "
+            "what it has seen: train on the other folds only, then measure on the one left out."
+        )
+    elif 2 * len(turned) > len(trainings):
+        message = (
+            "The trainings are given fewer pictures than are held out. It is one fold that is held out, and "
+            "all the others together that are trained on: have the two been mixed up?"
+        )
+    elif len(known) == len(trainings) and len({one.print for one in known}) < at_least:
+        message = (
+            "The trainings of a candidate are all given the same pictures, so that the same fold is held out "
+            "each time. Their mean is then no better than a single number: hold out another fold each time."
+        )
+    else:
+        return []
     return [Finding(message=message)]
 
 
@@ -150,6 +189,8 @@ def _percent(evidence: Evidence, means: list[float]) -> bool:
 
 
 def _same(one: Any, other: Any) -> bool:
+    """Whether two settings are the same. Functions and objects are where they are one and the same."""
+    one, other = _plain(one), _plain(other)
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
@@ -159,6 +200,13 @@ def _same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and not isinstance(one, ArrayView) and bool(one == other)
 
 
+def _plain(setting: Any) -> Any:
+    """A setting as it is; a small array as the list that it might have been."""
+    if isinstance(setting, ArrayView) and setting.data is not None and setting.data.size <= MOST_SETTINGS:
+        return setting.data.tolist()
+    return setting
+
+
 def check_scores_measured(evidence: Evidence, name: str, *, question: str) -> list[Finding]:
     """Each mean may stem from the figures of its own trainings in the notebook, where these are known."""
     if not evidence.observed:
@@ -166,9 +214,15 @@ def check_scores_measured(evidence: Evidence, name: str, *, question: str) -> li
     fits = fits_of_question(evidence, question)
     if not fits:
         return [Finding(message=f"No network was trained for `{name}` when your notebook ran.")]
+    candidates = _candidates(evidence, name)
+    if _of_training(fits, candidates):
+        message = (
+            f"The means in `{name}` are of the accuracy on the pictures that each network was trained on. "
+            "Asked for is that on the fold that was held out: what a network makes of new pictures."
+        )
+        return [Finding(message=message)]
     if not any("val_loss" in fit.history for fit in fits) and not evidence.evaluations:
         return []
-    candidates = _candidates(evidence, name)
     foreign = min((_foreign(way, candidates, evidence) for way in _groups(fits, len(candidates))), key=len)
     return [
         Finding(
@@ -187,6 +241,28 @@ def _groups(fits: list[Fit], count: int) -> Iterator[list[list[Fit]]]:
         yield [fits[at::count] for at in range(count)]
     else:
         yield [fits] * count
+
+
+def _of_training(fits: list[Fit], candidates: list[_Candidate]) -> bool:
+    """Whether all means are those of the accuracies in training, and not all are of those on new pictures."""
+
+    def all_are(metric: str) -> bool:
+        return any(
+            all(_is_mean(one.mean, [fit.history.get(metric, []) for fit in group]) for one, group in pairs)
+            for pairs in (list(zip(candidates, way, strict=True)) for way in _groups(fits, len(candidates)))
+        )
+
+    metrics = {metric for fit in fits for metric in fit.history if "acc" in metric}
+    new = {metric for metric in metrics if metric.startswith("val_")}
+    return any(map(all_are, metrics - new)) and not any(map(all_are, new))
+
+
+def _is_mean(mean: float, curves: list[list[float]]) -> bool:
+    """Whether it is the mean over trainings of the last figure of each, or of the best."""
+    if not curves or not all(curves):
+        return False
+    means = [float(np.mean([taken(curve) for curve in curves])) for taken in (max, lambda curve: curve[-1])]
+    return any(abs(mean - scale * one) <= EQUAL * scale for scale in (1, 100) for one in means)
 
 
 def _foreign(groups: list[list[Fit]], candidates: list[_Candidate], evidence: Evidence) -> list[_Candidate]:

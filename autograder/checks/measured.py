@@ -10,7 +10,7 @@ from typing import Any
 
 from autograder.checks.findings import Finding
 from autograder.checks.fits import fits_of_question
-from autograder.evidence import ArrayView, Evidence, HistoryView, Unanswered, describe
+from autograder.evidence import ArrayView, Evidence, Fit, HistoryView, Unanswered, describe
 
 __all__ = ["check_comparison", "check_positive"]
 
@@ -22,13 +22,17 @@ _ASIDE = ("ratio", "time", "second", "faster", "speed")
 _FEWEST = 2
 
 
-def check_comparison(evidence: Evidence, name: str, *, question: str, gaps: bool = False) -> list[Finding]:
+def check_comparison(
+    evidence: Evidence, name: str, *, question: str, layer: str = "", gaps: bool = False
+) -> list[Finding]:
     """The comparison is a dictionary with figures that this notebook's trainings gave.
 
     Its keys are the student's own: a figure is held against the runs where its key says that it is a loss,
     an accuracy or a gap. Two found there will do, whatever else there is.
 
-    gaps: whether two of those found have to be gaps.
+    layer: the class of the layers that the network has which is compared with the plain one. Such a network
+    has to be trained, and some figure has to be of its training. gaps: whether two of those found have to be
+    gaps.
     """
     value = evidence.value(name)
     if not isinstance(value, dict):
@@ -46,7 +50,42 @@ def check_comparison(evidence: Evidence, name: str, *, question: str, gaps: bool
             f"No network was trained for `{name}` when your notebook ran: compare trainings, not guesses."
         )
         return [Finding(message=message)]
-    return _held_to_runs(evidence, name, question, named)
+    strange = _held_to_runs(evidence, name, question, named)
+    return strange or _of_the_plain_one_alone(evidence, name, question, layer, named)
+
+
+def _of_the_plain_one_alone(
+    evidence: Evidence, name: str, question: str, layer: str, named: list[tuple[str, float]]
+) -> list[Finding]:
+    """What to say where the network with that layer was not trained, or no figure is of its training."""
+    fits = fits_of_question(evidence, question)
+    if not layer or not all(fit.layers for fit in fits):
+        return []
+    own = [fit for fit in fits if layer in fit.layers]
+    if fits and not own:
+        message = (
+            f"No training for `{name}` is of a network with {layer} layers: the plain network is compared "
+            "with itself. Which function builds the network that you train here?"
+        )
+        return [Finding(message=message)]
+    others = _figures(evidence, [fit for fit in evidence.fits if fit not in own], but=own)
+    mine = _figures(evidence, own, only=own)
+    seen = _figures(evidence, fits)
+
+    def may_be_own(key: str, number: float) -> bool:
+        kinds = _kinds(key)
+        of_all, of_others, of_own = (
+            any(_among(number, figures[kind]) for kind in kinds) for figures in (seen, others, mine)
+        )
+        return of_own or (of_all and not of_others)
+
+    if not own or any(may_be_own(key, number) for key, number in named):
+        return []
+    message = (
+        f"No figure of `{name}` is of the network with {layer} layers: all of them are of the other one. "
+        "Look at which history each is taken from."
+    )
+    return [Finding(message=message)]
 
 
 def _too_few(name: str, found: list[tuple[str, float]], *, gaps: bool) -> Finding:
@@ -69,7 +108,7 @@ def _too_few(name: str, found: list[tuple[str, float]], *, gaps: bool) -> Findin
 def _held_to_runs(
     evidence: Evidence, name: str, question: str, named: list[tuple[str, float]]
 ) -> list[Finding]:
-    seen = _figures(evidence, question)
+    seen = _figures(evidence, fits_of_question(evidence, question))
     strange = [number for key, number in named if not any(_among(number, seen[kind]) for kind in _kinds(key))]
     if len(named) - len(strange) >= _FEWEST:
         return []
@@ -115,11 +154,24 @@ def _loaded(evidence: Evidence) -> bool:
     return any(isinstance(found, HistoryView) for found in evidence.names.values())
 
 
-def _figures(evidence: Evidence, question: str) -> dict[str, set[float]]:
-    """What the trainings of the question and evaluations gave, by kind, and differences of equal kind."""
-    histories = [fit.history for fit in fits_of_question(evidence, question)]
-    histories += [found.history for found in evidence.names.values() if isinstance(found, HistoryView)]
-    tried = evidence.evaluations
+def _figures(
+    evidence: Evidence, fits: list[Fit], *, only: list[Fit] | None = None, but: list[Fit] | None = None
+) -> dict[str, set[float]]:
+    """What these trainings and evaluations gave, by kind, and differences of equal kind.
+
+    only, but: trainings whose models alone count, or whose models do not count, in all that was recorded.
+    """
+    kept, left_out = ({fit.model for fit in some or ()} for some in (only, but))
+    histories = [fit.history for fit in fits]
+    strange = [fit.history for fit in but or ()]
+    if only is None:
+        named = [found.history for found in evidence.names.values() if isinstance(found, HistoryView)]
+        histories += [history for history in named if history not in strange]
+    tried = tuple(
+        one
+        for one in evidence.evaluations
+        if (only is None or one.model in kept) and one.model not in left_out
+    )
     losses = [value for one in tried for value in one.results[:1]]
     shares = [value for one in tried for value in one.results[1:]]
     gaps = [
@@ -161,15 +213,21 @@ def _gaps(history: Mapping[str, list[float]]) -> Iterator[float]:
             yield other - one
 
 
-def check_positive(evidence: Evidence, name: str) -> list[Finding]:
-    """The value is a positive, finite number."""
+def check_positive(evidence: Evidence, name: str, *, question: str) -> list[Finding]:
+    """The value is a positive, finite number, and there were trainings to measure."""
     value = evidence.value(name)
     if isinstance(value, ArrayView) and value.data is not None and value.data.size == 1:
         value = value.data.reshape(-1)[0].item()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise Unanswered(f"`{name}` is {describe(value)}, not a number.")
     if math.isfinite(value) and value > 0:
-        return []
+        if not evidence.observed or fits_of_question(evidence, question):
+            return []
+        message = (
+            f"No network was trained for `{name}` when your notebook ran, so there was no time to take. "
+            "Measure both trainings in the notebook: what another machine needed says little about this one."
+        )
+        return [Finding(message=message)]
     return [
         Finding(
             message=f"`{name}` is {value:g}. A quotient of two times is a positive number: divide the time "

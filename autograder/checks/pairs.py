@@ -15,7 +15,9 @@ import attrs
 import numpy as np
 
 from autograder.checks.accuracy import reached, saved_network
-from autograder.checks.findings import Finding
+from autograder.checks.diagnosis import ONE_LAYER
+from autograder.checks.findings import Finding, quoted
+from autograder.checks.fits import fits_of_question
 from autograder.checks.likeness import likeness
 from autograder.checks.structure import graph_of, stack_of, starts_from, starts_wrong
 from autograder.evidence import ArrayView, Evidence, Fit, ModelView, Unanswered, describe
@@ -39,6 +41,7 @@ __all__ = [
     "check_pair_labels",
     "check_pair_loss",
     "check_reuse",
+    "check_rivals",
     "check_saved_classifier",
     "check_separate",
     "check_shuffled",
@@ -55,6 +58,10 @@ Two trainings that started from the same seed, one on pairs and one on classes, 
 """
 NEAR = 0.03
 """How far an accuracy may lie from an evaluation: it may be rounded, or of other pictures."""
+COVERED = 0.8
+"""The least share of the pictures that turn up in one place, of as many as free draws would show."""
+EXACT = 1e-6
+"""How far an accuracy lies from the very evaluation that it is of."""
 LEARNED = 0.1
 """How far above guessing a network is that has learned something."""
 _AHEAD = ("flatten", "reshape", "rescaling", "normalization")
@@ -245,6 +252,8 @@ class Batch:
     """int64 (n,), -1 for what is none of the given pictures."""
     labels: np.ndarray
     classes: tuple[np.ndarray, np.ndarray]
+    pictures: int
+    """How many pictures there were to draw from."""
 
     @property
     def same(self) -> np.ndarray:
@@ -297,6 +306,7 @@ def _batch(record: Any, classes: np.ndarray) -> Batch:
         second=second,
         labels=labels,
         classes=(classes[first], classes[second]),
+        pictures=len(classes),
     )
 
 
@@ -435,7 +445,13 @@ def check_draws(batches: Drawn) -> list[Finding]:
                     "draw: there are a thousand million pairs to learn from."
                 )
             ]
-    return _missing_classes(batches)
+    return _missing_classes(batches) or _missing_pictures(_different(batches), batches[0].pictures)
+
+
+def _different(batches: Drawn) -> Drawn:
+    """The batches without those that hold the same pairs as an earlier one."""
+    places = range(len(batches))
+    return tuple(batches[at] for at in places if not any(batches[at].equals(one) for one in batches[:at]))
 
 
 def _missing_classes(batches: Drawn) -> list[Finding]:
@@ -448,6 +464,21 @@ def _missing_classes(batches: Drawn) -> list[Finding]:
                 return [
                     Finding(message=f"Among the pairs {kind}, class {missing} never turns up in one place.")
                 ]
+    return []
+
+
+def _missing_pictures(batches: Drawn, pictures: int) -> list[Finding]:
+    """What to say where pairs are made of a part of the pictures that were given, in one place or in both."""
+    for place in ("first", "second"):
+        rows = np.concatenate([getattr(batch, place) for batch in batches])
+        expected = pictures * (1 - math.exp(-len(rows) / pictures))
+        if len(np.unique(rows)) < COVERED * expected:
+            message = (
+                f"Many of the pictures that `generate_pairs` was given never turn up as the {place} picture "
+                f"of a pair: {len(rows):,} pairs showed {len(np.unique(rows))} of {pictures}. A tower learns "
+                "from what it sees; let the draw reach all rows of `X`."
+            )
+            return [Finding(message=message)]
     return []
 
 
@@ -720,7 +751,60 @@ def check_accuracies(evidence: Evidence, names: tuple[str, ...]) -> list[Finding
     """These names hold accuracies, numbers from 0 to 1, as evaluating the networks gives them."""
     values = {name: _single(evidence.value(name)) for name in names}
     findings = [found for name, value in values.items() for found in _no_share(evidence, name, value)]
-    return findings or _not_evaluated(evidence, values)
+    return findings or _not_evaluated(evidence, values) or _of_validation(evidence, values)
+
+
+def check_rivals(evidence: Evidence, *, question: str, scratch: str, reused: str) -> list[Finding]:
+    """A network all of whose layers learn was trained as the rival, and each accuracy is of its own network.
+
+    scratch, reused: the names of the accuracies of the rival and of the network with frozen layers.
+    """
+    fits = fits_of_question(evidence, question)
+    # A network without an input layer has no weights yet when `fit` is called: any of its layers may learn.
+    free = {fit.model for fit in fits if fit.trainable not in ONE_LAYER}
+    if fits and not free:
+        message = (
+            "In every training of this question a single layer learns. The network from scratch is to learn "
+            "in all of its layers: with frozen random weights it is no rival, and any tower wins."
+        )
+        return [Finding(message=message, where=scratch)]
+    values = {name: _single(evidence.value(name)) for name in (scratch, reused)}
+    owners = {name: _evaluated(evidence, value) for name, value in values.items()}
+    learned = free - {fit.model for fit in fits if fit.trainable is None}
+    if owners[reused] and owners[reused] <= learned and owners[scratch] and not owners[scratch] & free:
+        message = (
+            f"`{reused}` and `{scratch}` are mixed up: the former is the accuracy of a network of which all "
+            "layers were trained here, the latter that of the one with a frozen tower."
+        )
+        return [Finding(message=message, where=reused)]
+    return []
+
+
+def _evaluated(evidence: Evidence, value: Any) -> set[int]:
+    """The models that an evaluation by the notebook gave this accuracy."""
+    tried = [one for one in evidence.evaluations if not one.in_fit and isinstance(value, (int, float))]
+    return {one.model for one in tried if any(abs(value - share) < EXACT for share in one.results[1:])}
+
+
+def _of_validation(evidence: Evidence, values: Mapping[str, float]) -> list[Finding]:
+    """What to say where all accuracies are those that `fit` saw on its validation pictures."""
+    histories = [fit.history for fit in evidence.fits]
+    histories += [saved.history for saved in evidence.files.values() if saved.history]
+    seen = [
+        share
+        for history in histories
+        for metric, curve in history.items()
+        if metric.startswith("val_") and "acc" in metric
+        for share in curve
+    ]
+    own = [value for value in values.values() if any(abs(value - one) < EXACT for one in seen)]
+    if len(own) < len(values) or any(_evaluated(evidence, value) for value in own):
+        return []
+    message = (
+        f"{quoted(values)} are accuracies on the pictures that decided when training stopped. A network was "
+        "kept because it is good at these, so they flatter it: take the test pictures."
+    )
+    return [Finding(message=message)]
 
 
 def _single(value: Any) -> Any:

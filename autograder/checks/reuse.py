@@ -17,7 +17,7 @@ from autograder.checks import structure
 from autograder.checks.findings import Finding
 from autograder.checks.fits import fits_of_question
 from autograder.checks.likeness import likeness
-from autograder.evidence import ArrayView, Evidence, ModelView, Unanswered, describe
+from autograder.evidence import ArrayView, Evidence, ModelView, Unanswered, describe, in_one_line
 from autograder.networks.inference import forward
 from autograder.networks.records import UnsupportedModel
 from autograder.networks.stack import Block, Stack, layers_in_order
@@ -336,6 +336,14 @@ def _recompiled(run: _Run, *, outside: bool) -> list[Finding]:
         message = (
             "Your function does not compile the model. A model that was trained goes on training the layers "
             "that were trainable when it was compiled, whatever the flags say now: compile it again."
+        )
+        return [Finding(message=message)]
+    raised = run.record.get("raised")
+    if raised:
+        message = (
+            "The model that your function returns cannot be trained: a step ends with "
+            f"{in_one_line(str(raised))}. An optimiser belongs to the weights that it was first used for. "
+            "Does your function compile the model with a new one?"
         )
         return [Finding(message=message)]
     free = [block.dense.name for block in structure.stack_of(run.model).blocks if block.dense.trainable]

@@ -10,7 +10,7 @@ from autograder.checks.splits import class_numbers
 from autograder.data import VALID
 from autograder.evidence import ArrayView, Evidence, Unanswered, describe
 
-__all__ = ["check_images", "check_labels"]
+__all__ = ["check_images", "check_labels", "check_set_aside", "check_test_images"]
 
 FEW = 0.02
 """The share of rows that may be mistaken for other images."""
@@ -103,6 +103,33 @@ def _places(name: str, source: Source) -> list[Finding]:
         )
         return [Finding(message=message, where=name)]
     return []
+
+
+def check_test_images(evidence: Evidence, *, images: str) -> list[Finding]:
+    """A test set is made of test images, whose number another check looks at."""
+    source, _ = _source(evidence, images)
+    if source.from_test >= 1 - FEW:
+        return []
+    message = (
+        f"`{images}` holds training images. What a network reaches on images that it may have seen tells "
+        "nothing about new ones: take the test images."
+    )
+    return [Finding(message=message, where=images)]
+
+
+def check_set_aside(evidence: Evidence, *, images: str, trained: str) -> list[Finding]:
+    """The images to stop on, where there are any under that name, are not among those that are trained on."""
+    if not isinstance(evidence.names.get(images), ArrayView):
+        return []
+    kept = [rows_of(_array(evidence, name)) for name in (images, trained)]
+    held, own = ({row.tobytes() for row in rows[0].astype(np.float32)} if rows else set() for rows in kept)
+    if len(held & own) <= FEW * len(held):
+        return []
+    message = (
+        f"Images of `{images}` are in `{trained}` as well. A loss on images that are trained on goes on "
+        "falling while the network learns them by heart: it cannot say when to stop."
+    )
+    return [Finding(message=message, where=images)]
 
 
 def _repeated(array: ArrayView) -> bool:

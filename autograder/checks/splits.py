@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "as_asked",
-    "check_alike",
     "check_classes",
     "check_from_training",
     "check_labels",
     "check_overlap",
     "check_rows",
+    "check_scaled_alike",
     "check_sizes",
     "class_numbers",
     "preparations",
@@ -166,11 +166,11 @@ def _what_is_there(array: ArrayView, part: Part, dataset: DataSet, *, test: bool
     )
 
 
-def check_alike(evidence: Evidence, model: str) -> list[Finding]:
-    """Every set is scaled as the training set is, whichever way that may be."""
-    parts = _parts(evidence, model)
+def check_scaled_alike(evidence: Evidence, model: str, sets: tuple[str, ...] = SETS) -> list[Finding]:
+    """Every set is scaled as the first one is, whichever way that may be."""
+    parts = _parts(evidence, model, sets)
     scaled = {which: _preparation(evidence, part) for which, part in parts.items()}
-    first = scaled["train"]
+    first = scaled[sets[0]]
     findings = []
     for which, part in parts.items():
         found = scaled[which]
@@ -181,8 +181,8 @@ def check_alike(evidence: Evidence, model: str) -> list[Finding]:
         if float(np.abs(found.apply(images) - wanted).mean()) > UNLIKE * float(wanted.std()):
             message = (
                 f"The pixels of `{part.images_name}` are scaled otherwise than those of "
-                f"`{parts['train'].images_name}`: to a network that was trained on the latter, its pictures "
-                "look like nothing it has seen. Have one and the same code prepare all three."
+                f"`{parts[sets[0]].images_name}`: to a network that was trained on the latter, its pictures "
+                "look like nothing it has seen. Have one and the same code prepare them all."
             )
             findings.append(Finding(message=message, where=part.images_name))
     return findings

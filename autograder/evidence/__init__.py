@@ -7,6 +7,7 @@ from autograder.evidence.environment import Environment
 from autograder.evidence.folder import (
     Callback,
     Cell,
+    Division,
     Evaluation,
     Evidence,
     Fed,
@@ -35,6 +36,7 @@ __all__ = [
     "Cell",
     "ClassView",
     "Compilation",
+    "Division",
     "Environment",
     "Evaluation",
     "Evidence",

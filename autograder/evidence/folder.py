@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Callback",
     "Cell",
+    "Division",
     "Evaluation",
     "Evidence",
     "Fed",
@@ -129,6 +130,18 @@ class Fed:
     """The lowest and the highest label of all rows."""
 
 
+@attrs.frozen(kw_only=True)
+class Division:
+    """How a small training divides its pictures into those that it is given and those that are held out."""
+
+    trained: int
+    print: str
+    """The same for the same pictures to train on, in whatever order."""
+    held_out: int | None = None
+    both: int | None = None
+    """How many of those that are held out are among those trained on."""
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Fit:
     """One recorded call of `fit`. It ran for a few steps only."""
@@ -152,6 +165,12 @@ class Fit:
     """How many of the model's weights training may change."""
     trained_at: tuple[float, ...] = ()
     """The learning rates of the earlier calls that left the weights from which this one went on."""
+    continues: bool = False
+    """Whether it began with weights that an earlier training left."""
+    layers: frozenset[str] = frozenset()
+    """The classes of the model's layers, and the Keras classes that these derive from."""
+    division: Division | None = None
+    """Known of small trainings only."""
 
 
 @attrs.frozen(kw_only=True)
@@ -435,6 +454,9 @@ def _fit(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fit:
         outputs=_count(record.get("outputs")),
         trainable=_count(record.get("trainable")),
         trained_at=tuple(map(number, record.get("trained_at") or ())),
+        continues=record.get("continues") is True,
+        layers=frozenset(map(str, record.get("layers", ()))),
+        division=_division(record.get("division")),
     )
 
 
@@ -463,6 +485,17 @@ def _fed(record: dict[str, Any] | None, arrays: dict[str, np.ndarray]) -> Fed | 
         inputs=inputs if isinstance(inputs, ArrayView) else None,
         labels=labels if isinstance(labels, ArrayView) else None,
         label_range=_ends(record.get("label_range")),
+    )
+
+
+def _division(record: Any) -> Division | None:
+    if not isinstance(record, dict) or _count(record.get("trained")) is None:
+        return None
+    return Division(
+        trained=record["trained"],
+        print=str(record.get("print", ""))[:20],
+        held_out=_count(record.get("held_out")),
+        both=_count(record.get("both")),
     )
 
 

@@ -139,6 +139,8 @@ class FunctionView:
 
     type: str
     answer: Any = None
+    which: int | None = None
+    """Which function, where that is known: the same number, the same one."""
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
         """What the probe found; raises what it ran into."""
@@ -157,6 +159,8 @@ class OpaqueView:
     """Something that cannot be described as plain data, such as an object of the student's own class."""
 
     type: str
+    which: int | None = None
+    """Which object, where that is known: the same number, the same one."""
 
 
 def view(record: Any, arrays: Arrays, depth: int = 0) -> Any:
@@ -172,7 +176,9 @@ def view(record: Any, arrays: Arrays, depth: int = 0) -> Any:
     if kind == "dict":
         return _dict(record, arrays, depth)
     read = _VIEWS.get(kind) if isinstance(kind, str) else None
-    return read(record, arrays) if read else OpaqueView(type=_text(record.get("type", "")))
+    return (
+        read(record, arrays) if read else OpaqueView(type=_text(record.get("type", "")), which=_which(record))
+    )
 
 
 def number(value: Any) -> float:
@@ -189,6 +195,11 @@ def _number_of_type(record: dict[str, Any]) -> bool | int | float:
     if record.get("type") == "bool":
         return bool(value)
     return value if record.get("type") == "int" and type(value) is int else number(value)
+
+
+def _which(record: dict[str, Any]) -> int | None:
+    found = record.get("which")
+    return found if type(found) is int else None
 
 
 def _text(value: Any) -> str:
@@ -364,6 +375,6 @@ _VIEWS: dict[str, Callable[[dict[str, Any], Arrays], Any]] = {
     "array": _array,
     "history": lambda record, arrays: HistoryView(history=_history(record.get("history"))),
     "model": model_view,
-    "function": lambda record, arrays: FunctionView(type=_text(record.get("type", ""))),
+    "function": lambda record, arrays: FunctionView(type=_text(record.get("type", "")), which=_which(record)),
     "class": lambda record, arrays: ClassView(type=_text(record.get("type", ""))),
 }

@@ -21,7 +21,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from autograder.room.describe import Recorder, sample_positions
+from autograder.room.describe import Recorder, row_hashes, sample_positions
 from autograder.room.models import describe_compilation
 
 __all__ = ["Budget"]
@@ -38,6 +38,8 @@ MAX_RATES = 20
 BATCH_ROWS = 512
 VALIDATION_ROWS = FIRST_STEPS * BATCH_ROWS
 SAMPLE = 32
+SMALL_ROWS = 6_000
+"""So many rows are looked at all, as a training within a search has no more of them."""
 
 
 class Budget:
@@ -89,7 +91,7 @@ class Budget:
                 return fit(model, **settings)
             record = self._record_fit(model, settings)
             start = _fingerprint(model)
-            record["trained_at"] = self._left.get(start, [])
+            record["continues"], record["trained_at"] = start in self._left, self._left.get(start, [])
             eager = model.run_eagerly
             self._shrink(settings)
             try:
@@ -139,8 +141,8 @@ class Budget:
         """Note what a training has left, where it has changed anything."""
         rate = ((describe_compilation(model) or {}).get("optimizer") or {}).get("learning_rate")
         end = _fingerprint(model)
-        if end not in ("", start) and rate is not None:
-            self._left[end] = [*before, rate][-MAX_RATES:]
+        if end not in ("", start):
+            self._left[end] = ([*before, rate] if rate is not None else before)[-MAX_RATES:]
 
     def _serial(self, model: Any) -> int:
         for number, known in enumerate(self._models):
@@ -157,6 +159,7 @@ class Budget:
             "compiled": describe_compilation(model),
             "outputs": _outputs(model),
             "trainable": _trainable(model),
+            "layers": _layer_classes(model),
             "epochs": _whole(settings["epochs"]),
             "initial_epoch": _whole(settings["initial_epoch"]),
             "batch_size": _whole(settings["batch_size"]),
@@ -166,6 +169,7 @@ class Budget:
         if len(self.fits) >= MAX_RECORDS:
             return record
         record["training"] = self._data(settings["x"], settings["y"])
+        record["division"] = _division(settings["x"], settings["validation_data"])
         if record["batch_size"] is None:
             record["batch_size"] = record["training"].get("batch")
         validation = settings["validation_data"]
@@ -339,6 +343,50 @@ def _fingerprint(model: Any) -> str:
 def _trainable(model: Any) -> int | None:
     """How many of a model's weights training may change; None where there are none yet."""
     return len(model.trainable_weights) if getattr(model, "built", False) else None
+
+
+def _division(trained: Any, held_out: Any) -> dict[str, Any] | None:
+    """How a small training divides its pictures: how many are trained on and held out, how many are both.
+
+    None where there are too many to look at all, or what is given tells only when it is used up.
+    """
+    with contextlib.suppress(Exception):
+        own = _row_numbers(trained)
+        held = _row_numbers(held_out[0] if isinstance(held_out, (list, tuple)) else held_out)
+        if own is not None:
+            return {
+                "trained": len(own),
+                "print": f"{int(own.sum(dtype=np.uint64)):x}",
+                "held_out": None if held is None else len(held),
+                "both": None if held is None else int(np.isin(held, own).sum()),
+            }
+    return None
+
+
+def _row_numbers(data: Any) -> np.ndarray | None:
+    """A number for each row, the same for the same pictures; None where there are too many."""
+    if hasattr(data, "element_spec"):
+        if not 0 < int(data.cardinality()) <= SMALL_ROWS // SAMPLE:
+            return None
+        rows: list[np.ndarray] = []
+        for batch in data:
+            rows.extend(np.asarray(batch[0], np.float32))
+            if len(rows) > SMALL_ROWS:
+                return None
+        data = np.stack(rows)
+    if not hasattr(data, "shape") or not 0 < len(data) <= SMALL_ROWS:
+        return None
+    return row_hashes(np.asarray(data, np.float32).reshape(len(data), -1))
+
+
+def _layer_classes(model: Any) -> list[str]:
+    """The classes of a model's layers, and the Keras classes that these derive from; nested ones, too."""
+    layers = [layer for layer in model.layers if not isinstance(layer, keras.Model)]
+    own = {
+        cls.__name__ for layer in layers for cls in type(layer).__mro__ if cls.__module__.startswith("keras.")
+    }
+    inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    return sorted(own.union(*map(_layer_classes, inner)))[:60]
 
 
 def _range(labels: Any) -> list[float] | None:

@@ -66,6 +66,7 @@ class Recorder:
         self.arrays: dict[str, np.ndarray] = {}
         self._prefix = prefix
         self._seen: dict[int, tuple[Any, dict[str, Any]]] = {}
+        self._objects: dict[int, tuple[Any, int]] = {}
 
     def keep(self, array: np.ndarray) -> str:
         """Store an array and return its key."""
@@ -125,9 +126,15 @@ class Recorder:
             return {"kind": "dataset", "spec": str(thing.element_spec)[:MAX_TEXT]}
         if isinstance(thing, type):
             return {"kind": "class", "type": _type_name(thing)}
-        if callable(thing):
-            return {"kind": "function", "type": _type_name(thing)}
-        return {"kind": "object", "type": _type_name(thing)}
+        kind = "function" if callable(thing) else "object"
+        return {"kind": kind, "type": _type_name(thing), "which": self._which(thing)}
+
+    def _which(self, thing: Any) -> int:
+        """The same number for the same object: two optimisers of one class are not one setting.
+
+        The object is kept, so that no later one gets its place in memory.
+        """
+        return self._objects.setdefault(id(thing), (thing, len(self._objects)))[1]
 
     def _history(self, thing: Any) -> dict[str, Any]:
         history = {

@@ -474,7 +474,7 @@ failure_message: The three sets are not scaled alike. Prepare the pixels of all 
 def test_scaled_alike(env):
     from autograder.checks import evidence_of, require, splits
 
-    require(splits.check_alike(evidence_of(env, "cifar10_dnn"), "cifar10_dnn"))
+    require(splits.check_scaled_alike(evidence_of(env, "cifar10_dnn"), "cifar10_dnn"))
 
 
 # %% [raw]

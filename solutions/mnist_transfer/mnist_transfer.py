@@ -137,7 +137,7 @@ Define `X_train_04, y_train_04, X_valid_04, y_valid_04, X_test_04, y_test_04`:
 - the **validation set** is what the **first 5,000** training images hold of the digits 0 to 4,
 - the **training set** is what the *other* training images hold of them, in the same order,
 - the **test set** is what MNIST's test set holds of them,
-- the pixels are numbers from 0 to 1 of type `float32`; keep the images' shape.
+- the pixels are numbers from 0 to 1 of type `float32`, in all three sets; keep the images' shape.
 
 **Pick by comparing.** `labels <= 4` is an array of `True` and `False`, one for each image. Used as
 an index it picks rows, of images and of labels alike. Use the same one for both, or they get out of
@@ -239,8 +239,8 @@ def test_sizes(env):
 """ # BEGIN TEST CONFIG
 hidden: true
 points: 2
-success_message: Each set holds the images asked for, in their order.
-failure_message: A set holds other images than asked for. The validation set comes from the first 5,000.
+success_message: Each set holds the images asked for, in their order, and all are scaled alike.
+failure_message: Each set should hold the images asked for, in their order, scaled as those of the others.
 """  # END TEST CONFIG
 
 
@@ -248,6 +248,7 @@ def test_validation_rows(env):
     from autograder.checks import evidence_of, require, splits
 
     require(splits.check_rows(evidence_of(env, "mnist_transfer"), "mnist_0_4"))
+    require(splits.check_scaled_alike(evidence_of(env, "mnist_transfer"), "mnist_0_4"))
 
 
 # %%
@@ -1013,7 +1014,9 @@ failure_message: comparison_bn should hold figures from the histories, under key
 def test_bn_comparison(env):
     from autograder.checks import evidence_of, measured, require
 
-    require(measured.check_comparison(evidence_of(env, "mnist_transfer"), "comparison_bn", question="q5"))
+    evidence = evidence_of(env, "mnist_transfer")
+    asked = dict(question="q5", layer="BatchNormalization")
+    require(measured.check_comparison(evidence, "comparison_bn", **asked))
 
 
 # %% [raw]
@@ -1201,7 +1204,8 @@ def test_dropout_comparison(env):
     from autograder.checks import evidence_of, measured, require
 
     evidence = evidence_of(env, "mnist_transfer")
-    require(measured.check_comparison(evidence, "comparison_dropout", question="q6", gaps=True))
+    asked = dict(question="q6", layer="Dropout", gaps=True)
+    require(measured.check_comparison(evidence, "comparison_dropout", **asked))
 
 
 # %% [raw]
@@ -1226,8 +1230,8 @@ name: q7
 
 Now the digits 5 to 9. Define
 
-- `X_small_59, y_small_59`: **500 training images, 100 of each digit**: of each digit the first 100
-  that come *after* the first 5,000 training images. Pixels as before. The **labels are 0 to 4**,
+- `X_small_59, y_small_59`: **500 training images, 100 of each digit**: of each digit 100, such as the
+  first ones, that come *after* the first 5,000 training images. Pixels as before. The **labels are 0 to 4**,
   for the digits 5 to 9 in that order,
 - in the same way `X_valid_59, y_valid_59` to stop on: 30 of each digit, from the *first* 5,000, and
   `X_test_59, y_test_59`: all the test images of these digits.
@@ -1369,17 +1373,20 @@ def test_build_transfer_model_returns_a_model(env):
 """ # BEGIN TEST CONFIG
 hidden: true
 points: 3
-success_message: The small set holds 100 training images of each digit.
-failure_message: It should hold 100 images of each digit, from the training images after the first 5,000.
+success_message: The small set holds 100 training images of each digit, and the test set test images.
+failure_message: Learn from 100 training images of each digit, after the first 5,000; test on test images.
 """  # END TEST CONFIG
 
 
 def test_small_images(env):
-    from autograder.checks import evidence_of, require, small_set
+    from autograder.checks import evidence_of, require, small_set, splits
 
     evidence = evidence_of(env, "mnist_transfer")
     names = dict(images="X_small_59", labels="y_small_59")
     require(small_set.check_images(evidence, "mnist_5_9", **names, each=100))
+    require(small_set.check_set_aside(evidence, images="X_valid_59", trained="X_small_59"))
+    require(small_set.check_test_images(evidence, images="X_test_59"))
+    require(splits.check_sizes(evidence, "mnist_5_9", ("test",)))
 
 
 # %%
@@ -1392,10 +1399,11 @@ failure_message: The labels should run from 0 to 4, and each should be that of i
 
 
 def test_small_labels(env):
-    from autograder.checks import evidence_of, require, small_set
+    from autograder.checks import evidence_of, require, small_set, splits
 
     evidence = evidence_of(env, "mnist_transfer")
     require(small_set.check_labels(evidence, "mnist_5_9", images="X_small_59", labels="y_small_59"))
+    require(splits.check_labels(evidence, "mnist_5_9", ("test",)))
 
 
 # %%
@@ -1615,14 +1623,14 @@ def test_cache_base_unchanged(env):
 hidden: true
 points: 2
 success_message: The speedup is a positive number.
-failure_message: speedup should be one time divided by the other.
+failure_message: speedup should be one measured time divided by the other.
 """  # END TEST CONFIG
 
 
 def test_speedup(env):
     from autograder.checks import evidence_of, measured, require
 
-    require(measured.check_positive(evidence_of(env, "mnist_transfer"), "speedup"))
+    require(measured.check_positive(evidence_of(env, "mnist_transfer"), "speedup", question="q8"))
 
 
 # %% [raw]

@@ -359,8 +359,9 @@ that yields such batches without end. Both count.)
   place in the batch.
 - **No picture is paired with itself.** Two equal pictures are the easiest pair of all, and there is
   nothing to learn from it.
-- All digits turn up, and every random number comes from `rng`, a generator that
-  `np.random.default_rng(seed)` makes. So a new batch is a new draw, and a run can be repeated.
+- All digits turn up, and any picture of `X` may, in either place. Every random number comes from `rng`,
+  a generator that `np.random.default_rng(seed)` makes. So a new batch is a new draw, and a run can be
+  repeated.
 
 **Why half and half?** Two pictures that are drawn freely show the same digit one time in ten. A network
 that always says *different* would be right in 90 % of the cases without looking, and for a while that
@@ -490,19 +491,17 @@ def test_disjoint(env):
 """ # BEGIN TEST CONFIG
 hidden: true
 points: 2
-success_message: Both splits hold training pictures.
-failure_message: The splits should be made of training pictures alone.
+success_message: Both splits hold training pictures, scaled alike.
+failure_message: The splits should be made of training pictures alone, scaled in one and the same way.
 """  # END TEST CONFIG
 
 
 def test_training_images(env):
     from autograder.checks import evidence_of, require, splits
 
-    require(
-        splits.check_from_training(
-            evidence_of(env, "pairwise_pretraining"), "mnist_pairs", ("train", "valid")
-        )
-    )
+    evidence, sets = evidence_of(env, "pairwise_pretraining"), ("train", "valid")
+    require(splits.check_from_training(evidence, "mnist_pairs", sets))
+    require(splits.check_scaled_alike(evidence, "mnist_pairs", sets))
 
 
 # %%
@@ -590,8 +589,8 @@ def test_no_image_with_itself(env):
 """ # BEGIN TEST CONFIG
 hidden: true
 points: 3
-success_message: All digits turn up, and the draws come from rng.
-failure_message: Each batch should be a new draw from rng that reaches all digits.
+success_message: All digits and pictures turn up, and the draws come from rng.
+failure_message: Each batch should be a new draw from rng that reaches all digits and pictures.
 """  # END TEST CONFIG
 
 
@@ -1024,16 +1023,17 @@ hints:
 """ # BEGIN TEST CONFIG
 hidden: true
 points: 2
-success_message: The two accuracies are accuracies.
-failure_message: The two accuracies should be shares from 0 to 1, as evaluate gives them in this notebook.
+success_message: The two accuracies are those of two networks, one of which learned in all its layers.
+failure_message: Each accuracy should be a share from 0 to 1, as evaluate gives it of its own network here.
 """  # END TEST CONFIG
 
 
 def test_accuracies(env):
     from autograder.checks import evidence_of, pairs, require
 
-    names = ("baseline_accuracy", "transfer_accuracy")
-    require(pairs.check_accuracies(evidence_of(env, "pairwise_pretraining"), names))
+    evidence, names = evidence_of(env, "pairwise_pretraining"), ("baseline_accuracy", "transfer_accuracy")
+    require(pairs.check_accuracies(evidence, names))
+    require(pairs.check_rivals(evidence, question="q4", scratch=names[0], reused=names[1]))
 
 
 # %% [raw]
