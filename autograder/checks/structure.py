@@ -190,6 +190,7 @@ def check_hidden_layers(
             "with the question, and look at the loop that makes them."
         )
         findings.append(Finding(message=message))
+    findings += _called_again(hidden)
     odd = [(number, block) for number, block in enumerate(hidden, start=1) if block.units != units]
     if odd:
         number, block = odd[0]
@@ -219,6 +220,19 @@ def check_hidden_layers(
             )
         findings.append(Finding(message=message, where=node.name))
     return findings
+
+
+def _called_again(hidden: tuple[Block, ...]) -> list[Finding]:
+    """What to say of a layer that stands at several places, with the same weights at all of them."""
+    first: dict[str, int] = {}
+    for number, block in enumerate(hidden, start=1):
+        if first.setdefault(block.dense.name, number) != number:
+            message = (
+                f"Hidden layers {first[block.dense.name]} and {number} are one and the same layer, called "
+                "again: they share their weights and can only learn the same. Make a new layer for each."
+            )
+            return [Finding(message=message, where=block.dense.name)]
+    return []
 
 
 def check_activations(model: ModelView, function: str) -> list[Finding]:

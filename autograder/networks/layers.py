@@ -75,7 +75,9 @@ def custom_steps(
     """The step of a class of the author's own; it is taken to keep the shape of its first input.
 
     bases: the Keras classes that it derives from, nearest first. One of Keras's dropouts among them makes it
-    a step of that kind; whether it is active at inference is for its class to say, and not known here.
+    a step of that kind; whether it is active at inference is for its class to say, and not known here. A
+    dense layer among them makes it dense: mostly a class that only saves typing. Should it compute something
+    else, the outputs of the model tell.
     """
     if not shapes:
         raise fields.problem("it has no input")
@@ -83,6 +85,8 @@ def custom_steps(
     if noise is not None:
         (step,) = _noise(noise, fields, shapes[0], training)
         return [attrs.evolve(step, settings=(*step.settings, ("own_class", kind)))]
+    if "Dense" in bases and "units" in fields.data and len(shapes) == 1:
+        return _dense(fields, shapes[0])
     settings = (("class_name", kind), ("config", _frozen(fields.data)), ("training", bool(training)))
     return [Step("custom", shapes[0], settings)]
 
