@@ -90,6 +90,14 @@ def test_a_probe_sees_a_small_training_whole(budget, network, eager):
     assert ([], []) == (budget.fits, budget.evaluations)
 
 
+def test_a_probe_sees_many_short_epochs_whole(budget, network):
+    """Epochs of one step each, of data that goes on for ever, are run as long as there are steps left."""
+    with budget.probing():
+        found = trained(network, batches(640, 32).repeat(), epochs=20, steps_per_epoch=1)
+
+    assert [1] * 20 == found
+
+
 @pytest.mark.parametrize("size", [32, 4_096])
 def test_a_probe_does_not_train_on_everything(budget, network, size):
     """A function that trains on a whole data set stays bounded, by epochs and steps, over all its calls."""

@@ -98,11 +98,14 @@ KERAS_SAYS = (
 )
 
 
+WAYS = ("called", "inference", "training", "predicted", "again")
+
+
 def layer_evidence(noise, **changes):
     """What the probe of a layer finds whose noise is a function of generator and inputs."""
     inputs = np.random.default_rng(0).standard_normal((100, 50))
     rng = np.random.default_rng(1)
-    outputs = {name: noise(rng, inputs) for name in ("called", "inference", "predicted", "again")}
+    outputs = {name: noise(rng, inputs) for name in WAYS}
     found = {"inputs": inputs, **outputs, "bases": ["AlphaDropout", "Layer"], "rebuilt": RATE} | changes
     return {name: as_view(value) if isinstance(value, np.ndarray) else value for name, value in found.items()}
 
@@ -148,6 +151,14 @@ class TestLayer:
         (finding,) = dropout.check_active(found)
 
         assert "when called with `training=False`" in finding.message
+
+    def test_asleep_in_training(self):
+        """A layer that turns what it is told about training round is told so."""
+        found = layer_evidence(alpha_noise)
+        found["training"] = found["inputs"]
+        (finding,) = dropout.check_active(found)
+
+        assert "active in training as well" in finding.message
 
     def test_one_mask(self):
         """The same units twice are a finding."""
@@ -375,6 +386,27 @@ class TestSampling:
         (finding,) = dropout.check_number_of_passes(as_view(given()), random_model(), passes=7)
 
         assert said in finding.message
+
+    @pytest.mark.parametrize("count", [2, 5])
+    @pytest.mark.parametrize("seed", range(5))
+    def test_a_divisor_of_the_passes_is_another_number(self, count, seed):
+        """Shares of 5 passes are shares of 10, too, but all of them even."""
+        given = as_view(passes(count, seed).mean(axis=0))
+        right = as_view(passes(10, seed).mean(axis=0))
+
+        assert 1 == len(dropout.check_number_of_passes(given, random_model(), passes=10))
+        assert [] == dropout.check_number_of_passes(right, random_model(), passes=10)
+
+    @pytest.mark.parametrize(
+        ("asked", "by_default", "findings"),
+        [(30, 10, 0), (31, 11, 0), (0, 0, 0), (10, 10, 1), (30, 1, 1), (30, 30, 1), (1, 1, 1), (20, 0, 0)],
+    )
+    def test_passes_of_classes_are_counted(self, asked, by_default, findings):
+        """By the rows that the model was run on, less what both calls have in common; a copy is not seen."""
+        asked, by_default = ({"rows_run": ROWS * count, "images": ROWS} for count in (asked, by_default))
+        found = dropout.check_passes_of_classes(asked, by_default, passes=30, default=10)
+
+        assert findings == len(found)
 
     @pytest.mark.parametrize(
         "given",

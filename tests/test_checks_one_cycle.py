@@ -7,9 +7,9 @@ from autograder.checks import one_cycle
 from autograder.checks.one_cycle import Cycle, Trace
 from autograder.evidence import ArrayView, Evidence, Unanswered
 
-CYCLE = Cycle.of(48, 0.1, 0.02, 12, 0.0005)
-SHORT = Cycle.of(30, 0.2)
-EACH = {CYCLE: 12, SHORT: 10}
+CYCLE = Cycle.of(48, 0.1, 0.02, 11, 0.0005)
+SHORT = Cycle.of(33, 0.2)
+EACH = {CYCLE: 12, SHORT: 11}
 """How many batches an epoch has."""
 CHECKS = (one_cycle.check_per_batch, one_cycle.check_ramps, one_cycle.check_last_stretch)
 
@@ -154,11 +154,19 @@ def test_other_last_stretches_are_named(tail, words):
     assert words in said(rates)[2]
 
 
+@pytest.mark.parametrize(("half", "words"), [(19, "comes at batch 19"), (18.5, "not `max_rate`")])
+def test_half_is_rounded_down(half, words):
+    """A half that is rounded up, or not at all, puts the peak beside its place."""
+    rates = np.interp(np.arange(48), [0, half, 2 * half, 48], [0.02, 0.1, 0.02, 0.0005])
+
+    assert words in said(rates)[1]
+
+
 def test_other_defaults_are_named():
     """Each default is told from another one."""
-    assert "start_rate" in by_default(rates_of(Cycle.of(30, 0.2, 0.008)))
-    assert "last_iterations" in by_default(rates_of(Cycle.of(30, 0.2, None, 6)))
-    assert "last_rate" in by_default(rates_of(Cycle.of(30, 0.2, None, None, 0.0002)))
+    assert "start_rate" in by_default(rates_of(Cycle.of(33, 0.2, 0.008)))
+    assert "last_iterations" in by_default(rates_of(Cycle.of(33, 0.2, None, 6)))
+    assert "last_rate" in by_default(rates_of(Cycle.of(33, 0.2, None, None, 0.0002)))
 
 
 def test_a_peak_that_is_always_late_says_nothing_of_defaults():

@@ -8,7 +8,13 @@ from autograder.checks import range_test
 from autograder.checks.range_test import Run
 from autograder.evidence import ArrayView, Evidence, Unanswered
 
-COMPILED = {"rate": 0.007, "optimizer": "SGD", "loss": "sparse_categorical_crossentropy"}
+COMPILED = {
+    "rate": 0.007,
+    "optimizer": "SGD",
+    "momentum": 0.1,
+    "loss": "sparse_categorical_crossentropy",
+    "measured": ["accuracy", "loss"],
+}
 
 
 def array(values):
@@ -159,10 +165,13 @@ def test_weights_are_compared():
         (COMPILED | {"rate": None}, "no number"),
         (COMPILED | {"optimizer": "Adam"}, "Adam"),
         (COMPILED | {"loss": "mean_squared_error"}, "mean_squared_error"),
+        (COMPILED | {"momentum": 0.0}, "momentum"),
+        (COMPILED | {"measured": ["loss"]}, "metrics"),
+        (COMPILED | {"measured": None}, "metrics"),
     ],
 )
 def test_compilation_is_compared(after, words):
-    """The rate, the optimiser and the loss are those from before."""
+    """The rate, the optimiser, the loss, the momentum and the metrics are those from before."""
     found = run(growing(), compiled_before=COMPILED, compiled_after=after)
 
     assert words in range_test.check_rate_restored(found)[0].message

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from autograder.checks import structure
-from autograder.evidence import ClassView, read_evidence
+from autograder.evidence import ClassView, Unanswered, read_evidence
 from autograder.networks.graph import parse
 from autograder.networks.inference import forward
+from autograder.networks.stack import same_architecture
 from autograder.room.collector import Collector, ProbeRoom, write_part
 from autograder.room.describe import Recorder
 
@@ -26,6 +27,21 @@ class Further(Own):
 
 class _Hidden(Own):
     """A class whose name begins as private ones do."""
+
+
+class Hidden(keras.layers.Dense):
+    """A dense layer whose settings are those of all hidden layers."""
+
+    def __init__(self, units=6, activation="selu", kernel_initializer="lecun_normal", **settings):
+        super().__init__(units, activation, kernel_initializer=kernel_initializer, **settings)
+
+
+class Doubled(keras.layers.Dense):
+    """A dense layer that computes something else."""
+
+    def call(self, inputs, training=None):
+        """Twice what a dense layer gives."""
+        return 2 * super().call(inputs)
 
 
 class Strange(keras.layers.Layer):
@@ -56,6 +72,42 @@ def test_a_layer_that_derives_from_a_dropout_is_that_dropout(tmp_path, layer):
 
     assert ("AlphaDropout", "Layer") == found.bases[layer.__name__]
     assert ("alpha_dropout", 0.25, layer.__name__) == (node.kind, node["rate"], node["own_class"])
+
+
+def test_a_layer_that_derives_from_a_dense_layer_is_one(tmp_path):
+    """A class that only saves typing is read as the dense layer that it is, also from a file."""
+    found = read_back(tmp_path, {}, model=network(Hidden())).model("model")
+    config = keras.saving.serialize_keras_object(network(Hidden()))
+    block = structure.hidden_layers(found)[1]
+
+    assert (6, "selu", "lecun") == (block.units, block.activation, block.initialiser.family)
+    assert "dense" == parse(config, {"Hidden": ("Dense", "Layer")}).nodes[3].kind
+
+
+def test_a_dense_layer_that_computes_something_else_is_found(tmp_path):
+    """Whatever a class calls its parent, the model's outputs are held to it."""
+    found = read_back(tmp_path, {}, model=network(Doubled(6))).model("model")
+
+    with pytest.raises(Unanswered, match="not what its layers say"):
+        structure.graph_of(found)
+
+
+def test_a_layer_called_again_is_no_further_layer(tmp_path):
+    """One layer at three places has the weights of one: it is found, and the network is like no other."""
+    inputs = keras.Input((4,))
+    values, hidden = keras.layers.Dense(6)(inputs), keras.layers.Dense(6)
+    for _ in range(3):
+        values = hidden(values)
+    shared = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(values))
+    own = keras.Sequential([keras.Input((4,)), *(keras.layers.Dense(6) for _ in range(4)), shared.layers[-1]])
+    evidence = read_back(tmp_path, {}, shared=shared, own=own)
+    found = structure.check_hidden_layers(evidence.model("shared"), count=4, units=6)
+    graphs = [structure.graph_of(evidence.model(name)) for name in ("shared", "own")]
+
+    assert ["Hidden layers 2 and 3 are one and the same layer" in one.message for one in found] == [True]
+    assert [] == structure.check_hidden_layers(evidence.model("own"), count=4, units=6)
+    assert ["weights of their own" in text for text in same_architecture(*graphs)] == [True]
+    assert [] == same_architecture(graphs[0], graphs[0])
 
 
 def test_a_file_is_read_with_the_classes_of_the_notebook(tmp_path):

@@ -29,6 +29,7 @@ __all__ = [
     "check_mean_of_passes",
     "check_number_of_passes",
     "check_original_unchanged",
+    "check_passes_of_classes",
     "check_placement",
     "check_rate",
 ]
@@ -117,6 +118,7 @@ def _noisy(found: Found) -> dict[str, np.ndarray]:
     ways = {
         "called without `training`": "called",
         "called with `training=False`": "inference",
+        "called with `training=True`": "training",
         "asked by `predict` of a model": "predicted",
         "asked by `predict` once more": "again",
     }
@@ -134,6 +136,12 @@ def check_active(found: Any) -> list[Finding]:
     found = _mapping(found, "The layer")
     inputs, outputs = _numbers(found.get("inputs"), "The input"), _noisy(found)
     asleep = [way for way, values in outputs.items() if np.allclose(values, inputs, atol=EQUAL)]
+    if asleep == ["called with `training=True`"]:
+        message = (
+            "The layer returns its input as it is when called with `training=True`, and is active otherwise: "
+            "it should be active in training as well."
+        )
+        return [Finding(message=message)]
     if asleep:
         message = (
             f"The layer returns its input as it is when {asleep[0]}: dropout sleeps outside of training "
@@ -425,13 +433,37 @@ def check_number_of_passes(found: Any, model: Any, *, passes: int) -> list[Findi
             "was it asked once, and that answer repeated? Each pass has to run the model anew."
         )
         return [Finding(message=message)]
-    if np.abs(counts - np.round(counts)).max() > 0.01:
+    if np.abs(counts - np.round(counts)).max() > 0.01 or _fewer(counts, passes):
         message = (
             "The mean is over another number of passes than asked for: does `n_samples` decide how often the "
             "model is run, and is its default the one of the question?"
         )
         return [Finding(message=message)]
     return []
+
+
+def _fewer(counts: np.ndarray, passes: int) -> bool:
+    """Whether the shares are those of fewer passes: of 5 in place of 10, all counts would be even."""
+    return bool(np.gcd.reduce(np.round(counts).astype(np.int64), initial=passes) > 1)
+
+
+def check_passes_of_classes(found: Any, by_default: Any, *, passes: int, default: int) -> list[Finding]:
+    """The classes come from as many passes as asked for, ten where nothing is said of it.
+
+    Counted by the rows that the random model was run on: with few passes or many, the classes may be the
+    same. What a function runs besides, to see what the model gives, is in both numbers and does not count.
+    """
+    asked, unsaid = (_mapping(one, "`mc_dropout_predict_classes`") for one in (found, by_default))
+    images, rows, fewer = asked.get("images"), asked.get("rows_run"), unsaid.get("rows_run")
+    if not (isinstance(images, int) and isinstance(rows, int) and isinstance(fewer, int) and rows and fewer):
+        return []  # a copy of the model was run, which was not watched
+    if rows - fewer == (passes - default) * images and rows >= passes * images:
+        return []
+    message = (
+        "`mc_dropout_predict_classes` runs the model another number of times than asked for: is `n_samples` "
+        "handed on, and its default the one of the question?"
+    )
+    return [Finding(message=message)]
 
 
 def check_classes(found: Any, model: Any, *, share_right: float = 0.9) -> list[Finding]:

@@ -277,6 +277,20 @@ def check_rate_restored(run: Run) -> list[Finding]:
                     f"{after.get(part)}."
                 )
             ]
+    return _check_settings(before, after)
+
+
+def _check_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Finding]:
+    """The optimiser's momentum and the metrics, which get lost where a model is compiled anew."""
+    for part, name in (("momentum", "the momentum of its optimiser"), ("measured", "its metrics")):
+        if before.get(part) is not None and before.get(part) != after.get(part):
+            return [
+                Finding(
+                    message=f"The model came with {name}, and goes with another setting of that. Whoever "
+                    "trains it next trains it otherwise: was it compiled anew? Nothing but the rate needs "
+                    "to be put back, and it can be assigned to."
+                )
+            ]
     return []
 
 

@@ -126,9 +126,9 @@ def same_architecture(
 ) -> list[str]:
     """How two networks differ, in plain words; an empty list where they are of one architecture.
 
-    Compared are inputs, dense layers (units, bias), and what follows each (kind and order, activation
-    functions, rates). Names of layers never count; initialisers, and what stands ahead of the first dense
-    layer, only where asked.
+    Compared are inputs, dense layers (units, bias, how many there are apart from repeated calls), and what
+    follows each (kind and order, activation functions, rates). Names of layers never count; initialisers,
+    and what stands ahead of the first dense layer, only where asked.
     """
     one, other = layers_in_order(first), layers_in_order(second)
     if one is None or other is None:
@@ -141,6 +141,10 @@ def same_architecture(
         differences.append(_differ("ahead of the first dense layer", *described, names))
     if len(one.blocks) != len(other.blocks):
         counts = (f"{len(one.blocks)} dense layers", str(len(other.blocks)))
+        return [*differences, _differ("in all", *counts, names)]
+    own = [len({block.dense.name for block in stack.blocks}) for stack in (one, other)]
+    if own[0] != own[1]:
+        counts = (f"{own[0]} dense layers with weights of their own", str(own[1]))
         return [*differences, _differ("in all", *counts, names)]
     for number, (left, right) in enumerate(zip(one.blocks, other.blocks, strict=True), start=1):
         where = f"dense layer {number}" if number < len(one.blocks) else "the output layer"

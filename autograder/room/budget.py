@@ -32,7 +32,7 @@ FIRST_CALLS, FIRST_STEPS = 1, 2
 MANY_CALLS = 2
 """After so many calls of `fit`, one epoch has to do."""
 PROBE_EPOCHS, PROBE_STEPS = 5, 200
-"""What a probe asks to train takes so many epochs at most, and so many steps in all."""
+"""What a probe asks to train takes so many steps in all; where that is too few, so many epochs at most."""
 MAX_RECORDS = 200
 MAX_RATES = 20
 BATCH_ROWS = 512
@@ -223,9 +223,13 @@ class Budget:
         _cut(settings, epochs=epochs, steps=steps)
 
     def _shrink_for_probe(self, settings: dict[str, Any]) -> None:
-        left = self._probe_steps or 0
-        epochs = max(1, min(settings["epochs"] - (settings["initial_epoch"] or 0), PROBE_EPOCHS, left))
-        steps = min(max(1, left // epochs), _steps(settings))
+        left, wanted = self._probe_steps or 0, settings["epochs"] - (settings["initial_epoch"] or 0)
+        steps = _steps(settings)
+        if 0 < wanted * steps <= left:  # also many epochs of few steps: some act only between two epochs
+            self._probe_steps = left - wanted * steps
+            return
+        epochs = max(1, min(wanted, PROBE_EPOCHS, left))
+        steps = min(max(1, left // epochs), steps)
         _cut(settings, epochs=epochs, steps=steps)
         self._probe_steps = max(0, left - epochs * steps)
 

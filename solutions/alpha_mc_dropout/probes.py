@@ -49,6 +49,7 @@ def MCAlphaDropout(room):
         "inputs": inputs,
         "called": layer(inputs),
         "inference": layer(inputs, training=False),
+        "training": layer(inputs, training=True),
         "predicted": network.predict(inputs, verbose=0),
         "again": network.predict(inputs, verbose=0),
         "rebuilt": _rebuilt(layer),
@@ -119,15 +120,20 @@ def _converted(room, convert, original):
 
 
 class _Draw(keras.layers.Layer):
-    """Answers an image with one of two rows of probabilities in its pixels, drawn anew each time."""
+    """Answers an image with one of two rows of probabilities in its pixels, drawn anew each time.
+
+    Counts the rows that it is run on, in a variable: code of Python runs only once within `predict`.
+    """
 
     def __init__(self):
         super().__init__()
         self.supports_jit = False
         self.seeds = keras.random.SeedGenerator(1)
+        self.rows_run = keras.Variable(0, dtype="int32", trainable=False)
 
     def call(self, images, training=None):
         pixels = keras.ops.reshape(images, (-1, int(np.prod(IMAGE))))
+        self.rows_run.assign(self.rows_run + keras.ops.cast(keras.ops.shape(pixels)[0], "int32"))
         drawn = keras.random.uniform((keras.ops.shape(pixels)[0], 1), seed=self.seeds)
         return keras.ops.where(drawn < SHARE, pixels[:, :CLASSES], pixels[:, CLASSES : 2 * CLASSES])
 
@@ -173,4 +179,25 @@ def mc_dropout_predict_probas_by_default(room):
 
 def mc_dropout_predict_classes(room):
     """The answer for thirty passes through the random model."""
-    return room.value(room.defined("mc_dropout_predict_classes")(*_sampled(), n_samples=30))
+    return room.value(_classes(room, n_samples=30)["found"])
+
+
+def passes_of_classes(room):
+    """How many rows the random model is run on for thirty passes."""
+    return _rows_run(room, n_samples=30)
+
+
+def passes_of_classes_by_default(room):
+    """How many rows it is run on where nothing is said of the number of passes."""
+    return _rows_run(room)
+
+
+def _classes(room, **passes):
+    model, images = _sampled()
+    found = room.defined("mc_dropout_predict_classes")(model, images, **passes)
+    return {"found": found, "rows_run": int(model.layers[-1].rows_run), "images": len(images)}
+
+
+def _rows_run(room, **passes):
+    counted = _classes(room, **passes)
+    return {"rows_run": counted["rows_run"], "images": counted["images"]}

@@ -601,7 +601,7 @@ failure_message: The learning rate should change with every batch, and be set be
 def test_one_update_for_each_batch(env):
     from autograder.checks import evidence_of, one_cycle, require
 
-    cycle = one_cycle.Cycle.of(48, 0.1, 0.02, 12, 0.0005)
+    cycle = one_cycle.Cycle.of(48, 0.1, 0.02, 11, 0.0005)
     run = one_cycle.trace_of(evidence_of(env, "one_cycle"), "one_cycle_scheduler", cycle)
     require(one_cycle.check_per_batch(run))
 
@@ -618,7 +618,7 @@ failure_message: Look at the first two lines of the cycle, at where each begins 
 def test_up_and_down(env):
     from autograder.checks import evidence_of, one_cycle, require
 
-    cycle = one_cycle.Cycle.of(48, 0.1, 0.02, 12, 0.0005)
+    cycle = one_cycle.Cycle.of(48, 0.1, 0.02, 11, 0.0005)
     run = one_cycle.trace_of(evidence_of(env, "one_cycle"), "one_cycle_scheduler", cycle)
     require(one_cycle.check_ramps(run))
 
@@ -635,7 +635,7 @@ failure_message: The last stretch should fall from start_rate to last_rate, batc
 def test_last_stretch(env):
     from autograder.checks import evidence_of, one_cycle, require
 
-    cycle = one_cycle.Cycle.of(48, 0.1, 0.02, 12, 0.0005)
+    cycle = one_cycle.Cycle.of(48, 0.1, 0.02, 11, 0.0005)
     run = one_cycle.trace_of(evidence_of(env, "one_cycle"), "one_cycle_scheduler", cycle)
     require(one_cycle.check_last_stretch(run))
 
@@ -652,9 +652,9 @@ failure_message: Look at what is worked out where start_rate, last_iterations or
 def test_defaults(env):
     from autograder.checks import evidence_of, one_cycle, require
 
-    evidence, cycle = evidence_of(env, "one_cycle"), one_cycle.Cycle.of(48, 0.1, 0.02, 12, 0.0005)
+    evidence, cycle = evidence_of(env, "one_cycle"), one_cycle.Cycle.of(48, 0.1, 0.02, 11, 0.0005)
     given = one_cycle.trace_of(evidence, "one_cycle_scheduler", cycle)
-    run = one_cycle.trace_of(evidence, "one_cycle_scheduler_defaults", one_cycle.Cycle.of(30, 0.2))
+    run = one_cycle.trace_of(evidence, "one_cycle_scheduler_defaults", one_cycle.Cycle.of(33, 0.2))
     require(one_cycle.check_defaults(run, given))
 
 

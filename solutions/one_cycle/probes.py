@@ -46,16 +46,19 @@ def small_problem(room):
 
 
 def one_cycle_scheduler(room):
-    """The rates trained with, every argument given."""
+    """The rates trained with, every argument given.
+
+    Here as below, an odd number of batches is left ahead of the last stretch: half of it has to be rounded.
+    """
     scheduler = room.defined("OneCycleScheduler")(
-        48, 0.1, start_rate=0.02, last_iterations=12, last_rate=0.0005
+        48, 0.1, start_rate=0.02, last_iterations=11, last_rate=0.0005
     )
     return _followed(scheduler, epochs=4, batch_size=54)
 
 
 def one_cycle_scheduler_defaults(room):
     """The rates trained with, only the first two arguments given."""
-    return _followed(room.defined("OneCycleScheduler")(30, 0.2), epochs=3, batch_size=64)
+    return _followed(room.defined("OneCycleScheduler")(33, 0.2), epochs=3, batch_size=60)
 
 
 def rates_used(room):
@@ -64,8 +67,11 @@ def rates_used(room):
     return [float(rate) for rate in found["rates"]]
 
 
-def _problem(momentum=0.0):
-    """A compiled network, rows for it, and a list that grows by (rate, momentum) at each step."""
+def _problem(momentum=0.1):
+    """A compiled network, rows for it, and a list that grows by (rate, momentum) at each step.
+
+    With settings beside the rate, which get lost where a model is compiled anew.
+    """
     rng = np.random.default_rng(0)
     X = rng.normal(size=(ROWS, FEATURES)).astype(np.float32)
     y = (X @ rng.normal(size=(FEATURES, CLASSES))).argmax(axis=1)
@@ -133,8 +139,19 @@ def _compiled(model):
     return {
         "rate": _float(model.optimizer.learning_rate),
         "optimizer": type(model.optimizer).__name__,
+        "momentum": _float(getattr(model.optimizer, "momentum", None)),
         "loss": str(getattr(model.loss, "name", getattr(model.loss, "__name__", model.loss))),
+        "measured": _measured(model),
     }
+
+
+def _measured(model):
+    """The names of what an evaluation tells; None where there is none."""
+    try:
+        rows = np.zeros((1, FEATURES), np.float32), np.zeros(1, np.int64)
+        return sorted(model.evaluate(*rows, verbose=0, return_dict=True))
+    except Exception:
+        return None
 
 
 def _float(value):
