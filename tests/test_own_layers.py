@@ -104,7 +104,7 @@ def test_a_layer_called_again_is_no_further_layer(tmp_path):
     found = structure.check_hidden_layers(evidence.model("shared"), count=4, units=6)
     graphs = [structure.graph_of(evidence.model(name)) for name in ("shared", "own")]
 
-    assert ["Hidden layers 2 and 3 are one and the same layer" in one.message for one in found] == [True]
+    assert ["Hidden layer 3 is the layer `" in one.message for one in found] == [True]
     assert [] == structure.check_hidden_layers(evidence.model("own"), count=4, units=6)
     assert ["weights of their own" in text for text in same_architecture(*graphs)] == [True]
     assert [] == same_architecture(graphs[0], graphs[0])
@@ -245,3 +245,24 @@ def test_what_a_layer_of_ones_own_consists_of(tmp_path, layer, kinds):
     if kinds is None:
         return
     assert ["input", *kinds, "dense"] == [node.kind for node in structure.graph_of(found).nodes]
+
+
+class Scaled(keras.layers.Layer):
+    """A layer that Keras describes by its settings alone."""
+
+    def __init__(self, factor=2.0, **settings):
+        super().__init__(**settings)
+        self.factor = factor
+
+    def call(self, inputs):
+        """A multiple."""
+        return self.factor * inputs
+
+
+def test_a_layer_without_a_name(tmp_path):
+    """Where a layer does not say what it is called, its class is named."""
+    model = keras.Sequential([keras.Input((4,)), Scaled(), keras.layers.Dense(3)])
+    found = read_back(tmp_path, {}, model=model).model("model")
+
+    with pytest.raises(Unanswered, match="layer 'Scaled': it is a class or function of your own"):
+        structure.graph_of(found)

@@ -291,6 +291,9 @@ def _name_of(layer: Mapping[str, Any]) -> str:
     config = layer.get("config")
     name = config.get("name") if isinstance(config, Mapping) else None
     name = layer.get("name") if name is None else name
+    # A class of the author's own may describe its settings alone, and not how it is called.
+    if name is None and isinstance(config, Mapping) and not str(layer.get("module")).startswith("keras"):
+        name = layer["class_name"]
     if not isinstance(name, str) or not name or len(name) > 200:
         raise UnsupportedModel(f"a {layer['class_name'][:60]} of the model has no usable name")
     return name
