@@ -190,9 +190,7 @@ def check_scaled_alike(evidence: Evidence, model: str, sets: tuple[str, ...] = S
 
 def _preparation(evidence: Evidence, part: Part) -> Preparation | None:
     """How the pixels of an array are scaled, whichever pictures it holds; None where that cannot be told."""
-    array = evidence.names.get(part.images_name)
-    if not isinstance(array, ArrayView):
-        return None
+    array = _array(evidence, part.images_name)
     preparation, kept = _aligned(array, part.images), rows_of(array)
     return recognise(kept[0], evidence.data) if preparation is None and kept is not None else preparation
 
