@@ -94,7 +94,7 @@ class TestInterval:
         strays = np.abs(rng.normal(0, 0.05, 1000)) * np.where(rng.random(1000) < 0.5, 3, -1)
         low, high = np.log(_interval(tuple(np.exp(strays))))
 
-        assert -0.3 < low < -0.15
+        assert -0.4 < low < -0.2
         assert -3.5 * low < 2 * high < -8 * low
 
 

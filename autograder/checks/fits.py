@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from autograder.checks.preparation import identify, rows_of
-from autograder.evidence import Callback, Evidence, Fed, Fit
+from autograder.evidence import ArrayView, Callback, Evidence, Fed, Fit
 
 if TYPE_CHECKING:
     from autograder.labs import Task
@@ -24,7 +24,7 @@ __all__ = [
     "fits_of_task",
     "rows_fed",
     "trainings_of",
-    "validation_images",
+    "validated_on_test",
 ]
 
 _TIMER = "EpochTimer"
@@ -109,9 +109,23 @@ def fed_images(evidence: Evidence, fit: Fit) -> FedImages:
     return _fed_images(evidence)[fit][0]
 
 
-def validation_images(evidence: Evidence, fit: Fit) -> FedImages:
-    """Which images a training of this evidence was given to validate on."""
-    return _fed_images(evidence)[fit][1]
+def validated_on_test(evidence: Evidence, fit: Fit) -> bool:
+    """Whether a training was validated on test images, though others were set aside for that.
+
+    Where it is the validation set that was taken from them, that costs in the question about the sets.
+    """
+    if evidence.dataset is None or _fed_images(evidence)[fit][1].from_test <= 0.5:
+        return False
+    return not _sets_aside_test_images(evidence)
+
+
+@functools.lru_cache(maxsize=2)
+def _sets_aside_test_images(evidence: Evidence) -> bool:
+    """Whether a validation set that the notebook makes consists of test images."""
+    names = {task.images.format(task.sets[1]) for task in evidence.tasks.values()}
+    arrays = [array for name in names if isinstance(array := evidence.names.get(name), ArrayView)]
+    kept = [rows for array in arrays if (rows := rows_of(array)) is not None]
+    return any(identify(rows, evidence.data).from_test > 0.5 for rows, _ in kept)
 
 
 @functools.lru_cache(maxsize=2)

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from autograder.checks.findings import Finding
-from autograder.checks.fits import validation_images
+from autograder.checks.fits import validated_on_test
 from autograder.evidence import Evidence, Fit, Unanswered, describe
 
 __all__ = ["check_choice", "check_measured", "check_rates"]
@@ -144,11 +144,7 @@ def _unfair(evidence: Evidence, fits: list[Fit], rate: float) -> str:
             "it had a head start over the others: their losses cannot be compared. Look at where the "
             "network is built, inside of the loop over the rates or ahead of it."
         )
-    if (
-        fits
-        and evidence.dataset is not None
-        and all(validation_images(evidence, fit).from_test > 0.5 for fit in fits)
-    ):
+    if fits and all(validated_on_test(evidence, fit) for fit in fits):
         return (
             f"For the rate {rate:g}, the loss was measured on pictures of the test set. A rate is a choice, "
             "and what was chosen by the test set is not tested by it any more: compare on the validation set."

@@ -169,6 +169,8 @@ def _what_is_there(array: ArrayView, part: Part, dataset: DataSet, *, test: bool
 def check_scaled_alike(evidence: Evidence, model: str, sets: tuple[str, ...] = SETS) -> list[Finding]:
     """Every set is scaled as the first one is, whichever way that may be."""
     parts = _parts(evidence, model, sets)
+    for part in parts.values():
+        _array(evidence, part.images_name)  # without it, this cannot be judged
     scaled = {which: _preparation(evidence, part) for which, part in parts.items()}
     first = scaled[sets[0]]
     findings = []
@@ -190,7 +192,9 @@ def check_scaled_alike(evidence: Evidence, model: str, sets: tuple[str, ...] = S
 
 def _preparation(evidence: Evidence, part: Part) -> Preparation | None:
     """How the pixels of an array are scaled, whichever pictures it holds; None where that cannot be told."""
-    array = _array(evidence, part.images_name)
+    array = evidence.names.get(part.images_name)
+    if not isinstance(array, ArrayView):
+        return None
     preparation, kept = _aligned(array, part.images), rows_of(array)
     return recognise(kept[0], evidence.data) if preparation is None and kept is not None else preparation
 

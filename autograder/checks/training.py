@@ -13,7 +13,7 @@ import numpy as np
 from autograder.checks.accuracy import reached
 from autograder.checks.epochs import History, best_epochs, kept_epoch
 from autograder.checks.findings import Finding
-from autograder.checks.fits import KNOWN_CALLBACKS, early_stoppings, trainings_of, validation_images
+from autograder.checks.fits import KNOWN_CALLBACKS, early_stoppings, trainings_of, validated_on_test
 from autograder.checks.splits import as_asked
 from autograder.evidence import Callback, Evidence, Fit, Unanswered
 
@@ -58,7 +58,7 @@ def check_early_stopping(evidence: Evidence, name: str, *, monitor: str, questio
                 "its `mode`. So the first epoch, in which the loss is highest, counts as the best."
             )
         ]
-    if any(_validates_on_test(evidence, fit) for fit in fits if early_stoppings([fit])):
+    if any(validated_on_test(evidence, fit) for fit in fits if early_stoppings([fit])):
         return [
             Finding(
                 message="What early stopping watches is measured on pictures of the test set. The moment to "
@@ -78,11 +78,6 @@ def check_early_stopping(evidence: Evidence, name: str, *, monitor: str, questio
 
 def _for_the_highest(setting: Mapping[str, object]) -> bool:
     return setting.get("mode") == "max"
-
-
-def _validates_on_test(evidence: Evidence, fit: Fit) -> bool:
-    """Whether most of a training's validation images are test images."""
-    return evidence.dataset is not None and validation_images(evidence, fit).from_test > 0.5
 
 
 def _patience(setting: Mapping[str, object]) -> float:
