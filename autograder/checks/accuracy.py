@@ -221,15 +221,13 @@ def saved_network(evidence: Evidence, name: str) -> tuple[Graph, dict[str, list[
             return _of_own_class(saved, known, name, builder)
         graph = parse(saved.config, evidence.layer_classes)
     except (UnsupportedModel, WeightsDoNotFit) as problem:
-        with contextlib.suppress(WeightsDoNotFit):
-            if known and holds_closed_layers(saved.config):
-                return _of_own_class(saved, known, name, builder)
+        if found := _read_by_the_notebook(saved, known, name, builder):
+            return found
         raise Unanswered(f"`{name}.keras` cannot be judged: {problem.what}.") from problem
     differences = [same_architecture(graph, one, names=("the file", f"`{builder}()`")) for one in known]
     if builder and differences and all(differences):
-        with contextlib.suppress(WeightsDoNotFit):
-            if holds_closed_layers(saved.config):
-                return _of_own_class(saved, known, name, builder)
+        if found := _read_by_the_notebook(saved, known, name, builder):
+            return found
         raise Unanswered(
             f"`{name}.keras` is not the network that `{builder}()` builds: {differences[0][0]}. Train and "
             "save what the function gives by default."
@@ -241,6 +239,16 @@ def _has_layers(config: object) -> bool:
     """Whether a model's configuration lists its layers, as any but that of a student's own class does."""
     settings = config.get("config") if isinstance(config, dict) else None
     return isinstance(settings, dict) and "layers" in settings
+
+
+def _read_by_the_notebook(
+    saved: ModelView, known: list[Graph], name: str, builder: str
+) -> tuple[Graph, dict[str, list[np.ndarray]]] | None:
+    """A file with layers of which it does not say what they do, where the notebook has shown that."""
+    with contextlib.suppress(WeightsDoNotFit):
+        if known and holds_closed_layers(saved.config):
+            return _of_own_class(saved, known, name, builder)
+    return None
 
 
 def _of_own_class(

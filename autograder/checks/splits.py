@@ -32,6 +32,7 @@ __all__ = [
 SHARED = 0.005
 """The share of a set that may recur in another: CIFAR-10 itself holds a few pictures twice."""
 COMPARED = 256
+"""So many pictures are scaled in both ways, to see whether these differ."""
 UNLIKE = 0.1
 """How far two scalings of the same pictures may lie apart on average, as a share of their spread."""
 SOME = 0.02

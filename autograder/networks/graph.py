@@ -32,10 +32,10 @@ def parse(config: object, bases: Mapping[str, Sequence[str]] | None = None) -> G
     """The graph of a model from the dict that `keras.saving.serialize_keras_object(model)` gives.
 
     Mixed precision is read as float32. A layer of a student's own class becomes a node of kind "custom",
-    taken to keep its input's shape; or, where `bases` names one of Keras's dropouts or its dense layer among
-    the Keras classes that a class of its name derives from, a node of that kind. Raises UnsupportedModel,
-    naming the layer, for what cannot be read: a subclassed model (its file holds no graph), a Lambda, an
-    unknown layer or operation, damaged data.
+    taken to keep its input's shape; or, where `bases` names a layer that is known among the Keras classes
+    that a class of its name derives from, a node of that kind. Raises UnsupportedModel, naming the layer,
+    for what cannot be read: a subclassed model (its file holds no graph), a Lambda, an unknown layer or
+    operation, damaged data.
     """
     check_size(config)
     model = Fields("", config)
