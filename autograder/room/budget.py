@@ -370,12 +370,14 @@ def _division(trained: Any, held_out: Any) -> dict[str, Any] | None:
 def _row_numbers(data: Any) -> np.ndarray | None:
     """A number for each row, the same for the same pictures; None where there are too many."""
     if hasattr(data, "element_spec"):
-        if not 0 < int(data.cardinality()) <= SMALL_ROWS // SAMPLE:
+        batches = int(data.cardinality())
+        if not 0 < batches <= SMALL_ROWS // SAMPLE:
             return None
         rows: list[np.ndarray] = []
         for batch in data:
             rows.extend(np.asarray(batch[0], np.float32))
-            if len(rows) > SMALL_ROWS:
+            # The first batch tells how many rows there are but for the last: no need to read them all.
+            if max(len(rows), (batches - 1) * len(batch[0])) > SMALL_ROWS:
                 return None
         data = np.stack(rows)
     if not hasattr(data, "shape") or not 0 < len(data) <= SMALL_ROWS:
