@@ -343,6 +343,12 @@ def marks(labs: tuple[str, ...], folder: Path | None, write: bool) -> None:
     show_default=True,
     help="Grade each entry so often; only what holds every time counts.",
 )
+@click.option(
+    "--apart",
+    is_flag=True,
+    help="A notebook for each entry; without it, entries that answer different questions share one, and are "
+    "graded apart only where such a pool is not as it must be.",
+)
 @click.option("--jobs", type=click.IntRange(1, 64), help="How many at a time; without it one per core.")
 @click.option("--data", metavar="DIR|miniature", default=_MINIATURE, show_default=True)
 @click.option(
@@ -357,6 +363,7 @@ def corpus(
     names: tuple[str, ...],
     every_run: bool,
     times: int,
+    apart: bool,
     jobs: int | None,
     data: str,
     out: Path | None,
@@ -370,7 +377,15 @@ def corpus(
     from autograder.corpus.command import run_corpora
 
     run_corpora(
-        labs, names=names, every_run=every_run, times=times, jobs=jobs, source=data, out=out, tell=tell
+        labs,
+        names=names,
+        every_run=every_run,
+        times=times,
+        apart=apart,
+        jobs=jobs,
+        source=data,
+        out=out,
+        tell=tell,
     )
 
 
