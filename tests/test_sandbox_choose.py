@@ -9,7 +9,7 @@ from sandbox_jobs import make_job, make_sandbox, run
 
 from autograder.errors import MachineFault, UsageProblem
 from autograder.sandbox import choose as choosing
-from autograder.sandbox import docker
+from autograder.sandbox import engine
 from autograder.sandbox.choose import choose, describe_machine
 from autograder.sandbox.docker import DockerSandbox
 
@@ -134,9 +134,9 @@ def test_no_docker_command(monkeypatch, tmp_path):
 
 def test_an_engine_that_hangs_is_not_waited_for(monkeypatch):
     """A socket where somebody listens and never answers counts as no engine, within the time for asking."""
-    if docker.engine_version()[1] == "there is no `docker` command":
+    if engine.engine_version()[1] == "there is no `docker` command":
         pytest.skip("Docker's client is not installed")
-    monkeypatch.setattr(docker, "_PROBE_SECONDS", 0.5)
+    monkeypatch.setattr(engine, "PROBE_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{server.getsockname()[1]}")
 

@@ -12,7 +12,8 @@ from autograder.errors import UsageProblem
 from autograder.sandbox.bubblewrap import BubblewrapSandbox
 from autograder.sandbox.bubblewrap import unavailable as no_bubblewrap
 from autograder.sandbox.contract import Sandbox
-from autograder.sandbox.docker import DockerSandbox, engine_version
+from autograder.sandbox.docker import DockerSandbox
+from autograder.sandbox.engine import engine_version
 from autograder.sandbox.image import image_tag
 from autograder.sandbox.processes import ProcessSandbox
 
