@@ -175,7 +175,7 @@ class _Supervisor:
         from autograder.room import models_stage
 
         keep_only(os.open(os.devnull, os.O_RDONLY), *self._streams[1:])
-        _become(self._users.kernel, processes=self._header["processes"])
+        self._become_kernel()
         settle(self._environment, str(_WORK))
         return models_stage.main()
 
@@ -188,11 +188,14 @@ class _Supervisor:
         settle({**self._environment, **own}, str(_DRIVER))
         return driver.main()
 
-    def _begin_kernel(self, request: dict[str, Any]) -> None:
-        keep_only()
+    def _become_kernel(self) -> None:
         _become(self._users.kernel, processes=self._header["processes"])
         # Its memory is a copy of the worker's, which holds nothing; and programs list their own descriptors.
         ctypes.CDLL(None).prctl(_DUMPABLE, 1, 0, 0, 0)
+
+    def _begin_kernel(self, request: dict[str, Any]) -> None:
+        keep_only()
+        self._become_kernel()
         descriptor, place = tempfile.mkstemp(prefix=".kernel-", suffix=".json", dir=_WORK)
         with os.fdopen(descriptor, "w") as file:
             file.write(request["connection"])
