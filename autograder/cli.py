@@ -89,7 +89,7 @@ def _sandbox_option(default: str = "auto") -> _Decorator:
     return click.option(
         "--sandbox",
         "kind",
-        type=click.Choice(["auto", "docker", "local"]),
+        type=click.Choice(["auto", "docker", "containers", "local"]),
         default=default,
         show_default=True,
         help="Where student code runs.",

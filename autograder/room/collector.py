@@ -153,10 +153,12 @@ def _student_lines(error: BaseException) -> list[str]:
 
 
 def write_part(folder: Path, name: str, part: Part) -> None:
-    """Write a part as `<name>.json` and `<name>.npz`."""
+    """Write a part as `<name>.json` and `<name>.npz`, for the driver's group to read."""
     record, arrays = part
-    (folder / f"{name}.npz").write_bytes(npz_bytes(arrays))
-    (folder / f"{name}.json").write_text(json.dumps(_without_private(record)), encoding="utf-8")
+    said = json.dumps(_without_private(record)).encode()
+    for path, content in ((folder / f"{name}.npz", npz_bytes(arrays)), (folder / f"{name}.json", said)):
+        path.write_bytes(content)
+        path.chmod(0o640)
 
 
 def load_probes(path: Path) -> dict[str, Callable[[ProbeRoom], Any]]:

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import contextlib
 import ctypes
 import json
 import os
 import re
-import shutil
+import secrets
 import subprocess
 import sys
 import tarfile
-import tempfile
 import time
 from io import BytesIO
 from pathlib import Path
@@ -37,8 +35,6 @@ GRACE_SECONDS = 10
 PART_SECONDS = 90
 MAX_CELL_OUTPUT = 200_000
 MAX_PART_BYTES = 120 << 20
-FREE_BYTES = 300 << 20
-"""What the parts of one notebook may need of the scratch folder."""
 LOST = 3
 """The exit status of an attempt that a cell or a probe ended."""
 
@@ -66,7 +62,7 @@ class _Run:
 
     def __init__(self, job: RoomJob) -> None:
         self.job = job
-        self.notebook = nbformat.read(job.work / job.notebook, as_version=4)
+        self.notebook = nbformat.read(job.submission / job.notebook, as_version=4)
         self.client = _Client(
             self.notebook,
             kernel_name="room",
@@ -178,9 +174,8 @@ class _Run:
         code.metadata.pop("output_size", None)
 
     async def _collect(self) -> None:
-        # A new folder: nothing that a notebook laid out before can pass for evidence.
-        self.parts = Path(tempfile.mkdtemp(prefix=".evidence-", dir=self.job.work))
-        _make_room(self.job.work)
+        # A new name: nothing that a notebook laid out before can pass for evidence.
+        self.parts = self.job.work / f".evidence-{secrets.token_hex(8)}"
         for question in self.job.questions:
             await self._part(f"question {question}")
         await self._part("names", file="names")
@@ -257,32 +252,11 @@ def _probe_names(path: Path) -> list[str]:
     ]
 
 
-def _make_room(folder: Path) -> None:
-    """Delete the largest files of the scratch folder where a notebook has filled it."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    for path in sorted(files, key=lambda path: path.lstat().st_size, reverse=True):
-        if shutil.disk_usage(folder).free >= FREE_BYTES:
-            return
-        with contextlib.suppress(OSError):
-            path.unlink()
-
-
 def _shut_off() -> None:
-    """Close this process's memory, descriptors and environment to the kernel, which runs as the same user."""
+    """Close this process's memory, descriptors and environment to a kernel that runs as the same user."""
     if sys.platform == "linux":
         pr_set_dumpable = 4
         ctypes.CDLL(None).prctl(pr_set_dumpable, 0, 0, 0, 0)
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy files and folders, but not their modes and times: neither folder is this user's to change."""
-    for path in source.rglob("*"):
-        copy = target / path.relative_to(source)
-        if path.is_dir():
-            copy.mkdir(exist_ok=True)
-        else:
-            copy.parent.mkdir(exist_ok=True)
-            shutil.copyfile(path, copy)
 
 
 def main() -> int:
@@ -291,5 +265,4 @@ def main() -> int:
     job = RoomJob.from_environment()
     os.environ["DNNLAB_DATA"] = os.environ["ROOM_DATA"]
     os.environ["JUPYTER_PATH"] = str(job.kit / "jupyter")
-    _copy(job.submission, job.work)
     return asyncio.run(_Run(job).run())
