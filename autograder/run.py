@@ -23,7 +23,7 @@ from autograder.labs import Lab
 from autograder.room.stream import EVENT_MARK
 from autograder.sandbox.contract import Ending, How, Job, Limits, Sandbox
 
-__all__ = ["MODELS_USER", "NOTEBOOK_USER", "collect_evidence"]
+__all__ = ["MODELS_USER", "NOTEBOOK_USER", "collect_evidence", "try_room"]
 
 MODELS_USER, NOTEBOOK_USER = 20_001, 20_002
 MODELS_SECONDS = 90.0
@@ -78,6 +78,30 @@ def collect_evidence(
         {**_ending_record(a.ending), "skip": a.skip, "events": list(a.events)[-5:]} for a in attempts
     ]
     (destination / "run.json").write_text(json.dumps(run, indent=1), encoding="utf-8")
+
+
+def try_room(sandbox: Sandbox, data: Path, kit: Path, *, batch: str, name: str) -> None:
+    """Run a room with nothing in it. Raises MachineFault where even that fails: the machine is at fault."""
+    with tempfile.TemporaryDirectory(prefix="autograder-") as scratch:
+        empty, found = Path(scratch) / "empty", Path(scratch) / "found"
+        for folder in (empty, found):
+            folder.mkdir()
+        job = Job(
+            name=name,
+            batch=batch,
+            stage="models",
+            user=MODELS_USER,
+            submission=empty,
+            kit=kit,
+            data=data,
+            limits=Limits(wall_seconds=MODELS_SECONDS),
+        )
+        ending = sandbox.run(job, output=Path(scratch) / "output", events=Path(scratch) / "events")
+        if "models.json" not in unpack(Path(scratch) / "output", found):
+            raise MachineFault(
+                f"an empty room ended with: {ending.how.value}, exit status {ending.exit_status}",
+                hint=_tail(Path(scratch) / "events") or "run `autograder doctor`",
+            )
 
 
 def _attempts(

@@ -48,6 +48,7 @@ class Recorder:
 
     def __init__(self, interrupt_at=""):
         self.told = {}
+        self.lines = []
         self.total = 0
         self._interrupt_at = interrupt_at
 
@@ -60,6 +61,10 @@ class Recorder:
         self.told[outcome.submission] = kept
         if outcome.submission == self._interrupt_at:
             raise KeyboardInterrupt
+
+    def said(self, line):
+        """Remember what concerned all."""
+        self.lines.append(line)
 
     def close(self):
         """Nothing to end."""
@@ -292,7 +297,7 @@ class TestOutcomes:
 
         with pytest.raises(MachineFault, match="No space left on device"):
             grade()
-        assert {"kim": "graded"} == verdicts(results._outcomes(tmp_path / "out"))
+        assert {"kim": "graded"} == verdicts(results.outcomes_in(tmp_path / "out"))
 
 
 class TestDoingOnlyWhatIsMissing:
@@ -473,7 +478,7 @@ class TestInterrupts:
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        complete = verdicts(results._outcomes(tmp_path / "out"))
+        complete = verdicts(results.outcomes_in(tmp_path / "out"))
         sandbox = FakeSandbox()
         outcomes = grade(sandbox=sandbox)
 
@@ -496,7 +501,7 @@ class TestInterrupts:
 
         with pytest.raises(KeyboardInterrupt):
             grade(sandbox=sandbox, progress=Recorder(interrupt_at="kim"))
-        assert {"kim": "graded"} == verdicts(results._outcomes(tmp_path / "out"))
+        assert {"kim": "graded"} == verdicts(results.outcomes_in(tmp_path / "out"))
         assert sandbox.ended.is_set()
         assert not (tmp_path / "out" / ".work").exists()
 
