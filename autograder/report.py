@@ -140,7 +140,7 @@ def print_suspicions(suspicions: Iterable[Suspicion], console: Console) -> None:
 
 
 def print_status(status: Status, at: str, console: Console) -> None:
-    """Print how far a batch is at this time: in a line, and below it whoever runs, was tried again or failed."""
+    """Print how far a batch is at this time, and below it who runs, who is tried again, who has no score."""
     from rich.table import Table
     from rich.text import Text
 

@@ -69,7 +69,7 @@ def collect_evidence(
             limits=Limits(wall_seconds=MODELS_SECONDS),
             **common,
         )
-        ending = sandbox.run(models, output=streams / "output", events=streams / "events")
+        ending = _run(sandbox, models, streams)
         if "models.json" not in unpack(streams / "output", destination):
             _note_unread_models(staged, destination, ending)
         attempts = list(_attempts(lab, sandbox, streams, destination, name, common))
@@ -120,7 +120,7 @@ def _attempts(
             environment=(("ROOM_SKIP", json.dumps(skip)),),
             **common,
         )
-        ending = sandbox.run(job, output=streams / "output", events=streams / "events")
+        ending = _run(sandbox, job, streams)
         with tempfile.TemporaryDirectory(dir=streams) as fresh:
             found = unpack(streams / "output", Path(fresh))
             _replace(destination, Path(fresh), found)
@@ -138,6 +138,18 @@ def _attempts(
             return
         if number == ATTEMPTS - 2:
             skip["until"] = skip["by_statement"]
+
+
+def _run(sandbox: Sandbox, job: Job, streams: Path) -> Ending:
+    """Run a job; once more where it was killed and no limit of its own was the cause.
+
+    The machine may have done that, out of memory or by a restart of the engine, and no student is to lose
+    points by it. What is killed again has done it itself.
+    """
+    ending = sandbox.run(job, output=streams / "output", events=streams / "events")
+    if ending.how is How.KILLED:
+        ending = sandbox.run(job, output=streams / "output", events=streams / "events")
+    return ending
 
 
 def _replace(destination: Path, fresh: Path, names: list[str]) -> None:

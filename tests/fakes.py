@@ -38,6 +38,7 @@ class FakeSandbox:
         return 0
 
 
+BIG = 700_000
 _trouble = threading.Lock()
 
 
@@ -85,6 +86,8 @@ def collect(staged, lab, sandbox, data, kit, destination, *, batch, name):
         raise RuntimeError("nobody thought of this")
     if do == "full":
         raise OSError(28, "No space left on device", "evidence.npz")
+    if do == "big":
+        (destination / "evidence.npz").write_bytes(bytes(BIG))
     if do == "wait":
         assert sandbox.ended.wait(60)
     if do == "hang_once" and first:

@@ -25,7 +25,7 @@ __all__ = ["Gate", "Patience", "Stopped", "Told", "Trial"]
 
 _PROBE_BYTES = 1 << 20
 
-_GO_ON = "what is complete is kept; run the same command again to go on"
+_AGAIN = "run the same command again"
 
 
 @attrs.frozen(kw_only=True)
@@ -159,7 +159,7 @@ class Gate:
                 self._tell("")
                 return
             fault = again
-        hint = f"{fault.hint}; {_GO_ON}" if fault.hint and _GO_ON not in fault.hint else _GO_ON
+        hint = fault.hint if _AGAIN in fault.hint else f"{fault.hint}, then {_AGAIN}"
         self._give_up(f"the batch ends, as the machine fails: {_line(fault.what)}", hint)
 
     def _slow_down(self) -> None:
@@ -170,13 +170,13 @@ class Gate:
             f"{self._in_a_row} submissions in a row ended as faults, the last one with: {_line(self._last)}"
         )
         if number >= len(waits):
-            self._give_up(f"the batch ends: {what}", f"see their fault.log; {_GO_ON}")
+            self._give_up(f"the batch ends: {what}", f"see their fault.log, then {_AGAIN}")
         self._tell(f"paused for {_span(waits[number])}: {what}")
         self._pause(waits[number])
         self._tell("")
 
     def _give_up(self, what: str, hint: str) -> None:
-        self._end = MachineFault(what, hint=hint)
+        self._end = MachineFault(what, hint=f"{hint}: it goes on, as all that is complete is kept")
         raise self._end
 
     def _tried(self) -> MachineFault | None:
