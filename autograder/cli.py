@@ -171,14 +171,18 @@ def _grade(
             candidates, lab, out=out, sandbox=sandbox, data=data, jobs=jobs, progress=progress
         )
     except KeyboardInterrupt:
-        click.echo(
-            f"\nautograder: stopped. What is complete is kept in {out}; run the same command again to go on.",
-            err=True,
-        )
-        raise click.exceptions.Exit(_INTERRUPTED) from None
+        _stopped(out)
     finally:
         progress.close()
     _show(outcomes, out, as_json=as_json)
+
+
+def _stopped(out: Path) -> NoReturn:
+    click.echo(
+        f"\nautograder: stopped. What is complete is kept in {out}; run the same command again to go on.",
+        err=True,
+    )
+    raise click.exceptions.Exit(_INTERRUPTED) from None
 
 
 def _warn_of_no_walls(sandbox: Sandbox) -> None:
@@ -235,9 +239,29 @@ def rejudge(out: Path, lab_name: str | None, jobs: int, data: str | None, as_jso
     progress = live_progress(Console(stderr=True))
     try:
         outcomes = batch.rejudge(out, lab, data=prepare(lab.dataset, data), jobs=jobs, progress=progress)
+    except KeyboardInterrupt:
+        _stopped(out)
     finally:
         progress.close()
     _show(outcomes, out, as_json=as_json)
+
+
+@main.command()
+@click.argument("out", metavar="DIR", type=_ANY)
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON instead.")
+def status(out: Path, as_json: bool) -> None:
+    """Say how far a batch is, or how it ended, while it runs or afterwards."""
+    from rich.console import Console
+
+    from autograder.batch.ledger import now
+    from autograder.batch.status import read_status
+    from autograder.report import print_status
+
+    found = read_status(out)
+    if as_json:
+        click.echo(found.to_json())
+    else:
+        print_status(found, now(), Console())
 
 
 @main.command()

@@ -20,9 +20,17 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from autograder.batch.parts import Progress
+    from autograder.batch.status import Status
     from autograder.suspicion import Suspicion
 
-__all__ = ["live_progress", "outcome_line", "print_suspicions", "print_table", "write_grades"]
+__all__ = [
+    "live_progress",
+    "outcome_line",
+    "print_status",
+    "print_suspicions",
+    "print_table",
+    "write_grades",
+]
 
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 _COLOURS = {Verdict.GRADED: "green", Verdict.UNGRADABLE: "yellow", Verdict.FAULT: "red"}
@@ -131,6 +139,51 @@ def print_suspicions(suspicions: Iterable[Suspicion], console: Console) -> None:
         console.print(Text(f"- {line}"), soft_wrap=True)
 
 
+def print_status(status: Status, at: str, console: Console) -> None:
+    """Print how far a batch is at this time, and below it who runs, who is tried again, who has no score."""
+    from rich.table import Table
+    from rich.text import Text
+
+    console.print(Text(f"{status.kind} {status.lab}: {_standing_of_all(status, at)}"), soft_wrap=True)
+    if status.paused:
+        console.print(Text(legible(status.paused), style="red"), soft_wrap=True)
+    table = Table("student", "state", "attempt", "since", "why")
+    for one in status.standings:
+        if one.state in ("running", "judging") or one.reason:
+            table.add_row(
+                Text(legible(one.submission)),
+                one.outcome or one.state,
+                str(one.attempt or ""),
+                one.started[11:19],
+                Text(legible(one.reason)),
+            )
+    if table.row_count:
+        console.print(table)
+    counts = [
+        *(f"{status.count('done', verdict.value)} {verdict.value}" for verdict in Verdict),
+        *(f"{status.count(state)} {state}" for state in ("running", "judging", "waiting")),
+    ]
+    console.print(", ".join(counts), highlight=False)
+
+
+def _standing_of_all(status: Status, at: str) -> str:
+    done, total = status.count("done"), len(status.standings)
+    if status.ended:
+        ending = legible(status.ending)
+    elif status.alive is False:
+        ending = "it was killed; run the same command again to go on"
+    else:
+        left = status.seconds_left
+        ending = "under way" if status.alive else "under way, or killed: it was started on another machine"
+        ending += "" if left is None else f", about {_minutes(left)} left"
+    took = f" in {_minutes(status.seconds(at))}" if status.ended or status.alive else ""
+    return f"{done} of {total} done{took}; {ending}"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
 def live_progress(console: Console) -> Progress:
     """Progress on this console: a bar with the time left on a terminal, else a line a submission."""
     return _Bar(console) if console.is_terminal else _Lines(console)
@@ -147,7 +200,10 @@ class _Lines:
     def finished(self, outcome: Outcome, *, kept: bool) -> None:
         self._done += 1
         line = f"[{self._done}/{self._total}] {outcome_line(outcome)}" + (" (kept)" if kept else "")
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.said(line)
+
+    def said(self, line: str) -> None:
+        self._console.print(legible(line), markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         pass
@@ -176,8 +232,11 @@ class _Bar:
 
     def finished(self, outcome: Outcome, *, kept: bool) -> None:
         if not kept:
-            self._bar.console.print(outcome_line(outcome), markup=False, highlight=False, soft_wrap=True)
+            self.said(outcome_line(outcome))
         self._bar.advance(self._task)
+
+    def said(self, line: str) -> None:
+        self._bar.console.print(legible(line), markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         self._bar.stop()

@@ -23,7 +23,7 @@ from autograder.labs import Lab
 from autograder.room.stream import EVENT_MARK
 from autograder.sandbox.contract import Ending, How, Job, Limits, Sandbox
 
-__all__ = ["MODELS_USER", "NOTEBOOK_USER", "collect_evidence"]
+__all__ = ["MODELS_USER", "NOTEBOOK_USER", "collect_evidence", "try_room"]
 
 MODELS_USER, NOTEBOOK_USER = 20_001, 20_002
 MODELS_SECONDS = 90.0
@@ -69,7 +69,7 @@ def collect_evidence(
             limits=Limits(wall_seconds=MODELS_SECONDS),
             **common,
         )
-        ending = sandbox.run(models, output=streams / "output", events=streams / "events")
+        ending = _run(sandbox, models, streams)
         if "models.json" not in unpack(streams / "output", destination):
             _note_unread_models(staged, destination, ending)
         attempts = list(_attempts(lab, sandbox, streams, destination, name, common))
@@ -78,6 +78,30 @@ def collect_evidence(
         {**_ending_record(a.ending), "skip": a.skip, "events": list(a.events)[-5:]} for a in attempts
     ]
     (destination / "run.json").write_text(json.dumps(run, indent=1), encoding="utf-8")
+
+
+def try_room(sandbox: Sandbox, data: Path, kit: Path, *, batch: str, name: str) -> None:
+    """Run a room with nothing in it. Raises MachineFault where even that fails: the machine is at fault."""
+    with tempfile.TemporaryDirectory(prefix="autograder-") as scratch:
+        empty, found = Path(scratch) / "empty", Path(scratch) / "found"
+        for folder in (empty, found):
+            folder.mkdir()
+        job = Job(
+            name=name,
+            batch=batch,
+            stage="models",
+            user=MODELS_USER,
+            submission=empty,
+            kit=kit,
+            data=data,
+            limits=Limits(wall_seconds=MODELS_SECONDS),
+        )
+        ending = sandbox.run(job, output=Path(scratch) / "output", events=Path(scratch) / "events")
+        if "models.json" not in unpack(Path(scratch) / "output", found):
+            raise MachineFault(
+                f"an empty room ended with: {ending.how.value}, exit status {ending.exit_status}",
+                hint=_tail(Path(scratch) / "events") or "run `autograder doctor`",
+            )
 
 
 def _attempts(
@@ -96,7 +120,7 @@ def _attempts(
             environment=(("ROOM_SKIP", json.dumps(skip)),),
             **common,
         )
-        ending = sandbox.run(job, output=streams / "output", events=streams / "events")
+        ending = _run(sandbox, job, streams)
         with tempfile.TemporaryDirectory(dir=streams) as fresh:
             found = unpack(streams / "output", Path(fresh))
             _replace(destination, Path(fresh), found)
@@ -114,6 +138,18 @@ def _attempts(
             return
         if number == ATTEMPTS - 2:
             skip["until"] = skip["by_statement"]
+
+
+def _run(sandbox: Sandbox, job: Job, streams: Path) -> Ending:
+    """Run a job; once more where it was killed and no limit of its own was the cause.
+
+    The machine may have done that, out of memory or by a restart of the engine, and no student is to lose
+    points by it. What is killed again has done it itself.
+    """
+    ending = sandbox.run(job, output=streams / "output", events=streams / "events")
+    if ending.how is How.KILLED:
+        ending = sandbox.run(job, output=streams / "output", events=streams / "events")
+    return ending
 
 
 def _replace(destination: Path, fresh: Path, names: list[str]) -> None:

@@ -38,6 +38,10 @@ class FakeSandbox:
         return 0
 
 
+BIG = 700_000
+_trouble = threading.Lock()
+
+
 def log(what, who):
     """Note that something was done for someone."""
     with Path(os.environ["FAKE_LOG"]).open("a") as stream:
@@ -73,6 +77,7 @@ def collect(staged, lab, sandbox, data, kit, destination, *, batch, name):
     who, do = told(text, "who"), told(text, "do")
     first = f"collect {who}" not in logged()
     log("collect", who)
+    demand_a_machine()
     (destination / "evidence.json").write_text(json.dumps({"who": who, "do": do}))
     (destination / "executed.ipynb").write_text("{}")
     if do == "fault" or (do == "fault_once" and first):
@@ -81,10 +86,28 @@ def collect(staged, lab, sandbox, data, kit, destination, *, batch, name):
         raise RuntimeError("nobody thought of this")
     if do == "full":
         raise OSError(28, "No space left on device", "evidence.npz")
+    if do == "big":
+        (destination / "evidence.npz").write_bytes(bytes(BIG))
     if do == "wait":
         assert sandbox.ended.wait(60)
     if do == "hang_once" and first:
         time.sleep(600)
+
+
+def try_room(sandbox, data, kit, *, batch, name):
+    """Fail where the machine is not well, which is while FAKE_TROUBLE names a file that is there."""
+    demand_a_machine()
+
+
+def demand_a_machine():
+    """Raises MachineFault in times of trouble, each time with another line of the file, to the last one."""
+    path = Path(os.environ.get("FAKE_TROUBLE", "/nowhere"))
+    with _trouble:
+        if not path.exists():
+            return
+        first, _, rest = path.read_text().partition("\n")
+        path.write_text(rest) if rest else path.unlink()
+    raise MachineFault(first, hint="start it")
 
 
 def judge(evidence, lab, tests, data, destination):
@@ -123,4 +146,6 @@ def judge(evidence, lab, tests, data, destination):
 
 def parts():
     """All fakes together."""
-    return Parts(tests_for=tests_for, make_kit=make_kit, collect=collect, judge="fakes:judge")
+    return Parts(
+        tests_for=tests_for, make_kit=make_kit, collect=collect, try_room=try_room, judge="fakes:judge"
+    )

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from autograder import batch
 from autograder.batch import grading, results
 from autograder.batch.judging import Judges, UnexpectedInJudge
 from autograder.batch.scores import read_scores
+from autograder.batch.status import read_status
 from autograder.errors import LabProblem, MachineFault, Ungradable, UsageProblem
 from autograder.intake import find_submissions
 from autograder.labs import find_lab
@@ -48,6 +50,7 @@ class Recorder:
 
     def __init__(self, interrupt_at=""):
         self.told = {}
+        self.lines = []
         self.total = 0
         self._interrupt_at = interrupt_at
 
@@ -60,6 +63,10 @@ class Recorder:
         self.told[outcome.submission] = kept
         if outcome.submission == self._interrupt_at:
             raise KeyboardInterrupt
+
+    def said(self, line):
+        """Remember what concerned all."""
+        self.lines.append(line)
 
     def close(self):
         """Nothing to end."""
@@ -94,6 +101,29 @@ def rejudge(tmp_path):
         return {one.submission: one for one in batch.rejudge(out, find_lab("deep"), **settings)}
 
     return run
+
+
+@attrs.frozen(kw_only=True)
+class SmallDisk:
+    """A file system of a few megabytes."""
+
+    folder: Path
+
+    def grow(self):
+        """Free some space."""
+        subprocess.run(["mount", "-o", "remount,size=64m", self.folder], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk with room for some of a class; skips where nothing may be mounted."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this user may not mount a small disk")
+    yield SmallDisk(folder=folder)
+    subprocess.run(["umount", folder], check=True)
 
 
 def verdicts(outcomes):
@@ -292,7 +322,113 @@ class TestOutcomes:
 
         with pytest.raises(MachineFault, match="No space left on device"):
             grade()
-        assert {"kim": "graded"} == verdicts(results._outcomes(tmp_path / "out"))
+        assert {"kim": "graded"} == verdicts(results.outcomes_in(tmp_path / "out"))
+
+
+class TestAMachineThatFails:
+    """The engine is gone, or the disk full: all wait for it, and no submission is charged with it."""
+
+    QUICK = batch.Patience(waits=(0, 0))
+
+    @pytest.fixture
+    def trouble(self, tmp_path, monkeypatch):
+        """Let the machine fail so many times; rooms and trials alike."""
+        monkeypatch.setenv("FAKE_TROUBLE", str(tmp_path / "trouble"))
+
+        def make(times):
+            write(tmp_path, {"trouble": b"\n".join([b"the engine is gone"] * times)})
+
+        return make
+
+    def test_a_machine_that_comes_back(self, tmp_path, grade, trouble):
+        """A passing failure costs nobody anything, not even one of the attempts that there are."""
+        hand_in(tmp_path / "class", kim="", lee="", park="")
+        trouble(3)
+        progress = Recorder()
+        outcomes = grade(jobs=1, retries=0, patience=self.QUICK, progress=progress)
+
+        assert dict.fromkeys(["kim", "lee", "park"], "graded") == verdicts(outcomes)
+        assert {"kim": 2, "lee": 1, "park": 1} == {name: one.attempts for name, one in outcomes.items()}
+        assert [
+            "paused, as the machine fails: the engine is gone. It is tried again for 0 seconds; "
+            "Ctrl-C ends the batch, and the same command goes on with it",
+            "going on",
+        ] == progress.lines
+
+    @pytest.mark.parametrize("jobs", [1, 2])
+    def test_a_machine_that_is_gone_for_good(self, tmp_path, grade, trouble, jobs):
+        """The batch ends, with one message; nobody became a fault, and the same command goes on."""
+        hand_in(tmp_path / "class", **{f"s{number:02}": "" for number in range(30)})
+        trouble(100)
+
+        with pytest.raises(MachineFault, match="the batch ends, as the machine fails: the engine is gone"):
+            grade(jobs=jobs, patience=self.QUICK)
+        assert {} == results.outcomes_in(tmp_path / "out")
+        assert jobs >= len(logged())
+        assert ("the batch ends, as the machine fails: the engine is gone", 30) == (
+            read_status(tmp_path / "out").ending,
+            read_status(tmp_path / "out").count("waiting"),
+        )
+        (tmp_path / "trouble").unlink()
+        assert {"graded"} == set(verdicts(grade()).values())
+
+    def test_one_that_breaks_the_machine(self, tmp_path, grade, trouble, monkeypatch):
+        """A submission under which the machine fails each time is charged with it in the end."""
+        real = parts()
+
+        def collect(staged, lab, *given, **named):
+            if "# who: kim" in (staged / lab.notebook_name).read_text(encoding="utf-8"):
+                trouble(2)
+            real.collect(staged, lab, *given, **named)
+
+        hand_in(tmp_path / "class", kim="", lee="")
+        outcomes = grade(jobs=1, patience=self.QUICK, parts=attrs.evolve(real, collect=collect))
+
+        assert {"kim": "fault", "lee": "graded"} == verdicts(outcomes)
+        assert self.QUICK.spared + 2 == outcomes["kim"].attempts
+
+    def test_many_faults_in_a_row(self, tmp_path, grade):
+        """Where one after the other is a fault the batch ends, and next time these come last."""
+        hand_in(tmp_path / "class", **{f"s{number}": "fault" for number in range(8)}, zoe="")
+        patience = batch.Patience(faults=3, waits=(0,))
+
+        with pytest.raises(
+            MachineFault, match="4 submissions in a row ended as faults, the last one with: the"
+        ):
+            grade(jobs=1, retries=0, patience=patience)
+        assert {f"s{number}": "fault" for number in range(4)} == verdicts(
+            results.outcomes_in(tmp_path / "out")
+        )
+        hand_in(tmp_path / "class", **{f"s{number}": "" for number in range(4, 8)})
+        again = grade(jobs=1, retries=0, patience=patience)
+        assert [f"s{number}" for number in range(4)] == [
+            name for name, one in again.items() if one.verdict is Verdict.FAULT
+        ]
+
+    def test_a_lab_that_is_wrong(self, tmp_path, grade):
+        """Waiting mends no hidden test: faults of the lab hold up nothing."""
+        hand_in(tmp_path / "class", **{f"s{number}": "bad_test" for number in range(6)})
+        outcomes = grade(jobs=1, patience=batch.Patience(faults=1, waits=()))
+
+        assert {"fault"} == set(verdicts(outcomes).values())
+
+    def test_a_disk_that_fills_up(self, tmp_path, grade, small_disk):
+        """On a full disk the batch ends with a clear message, keeps what is complete, and goes on later."""
+        hand_in(tmp_path / "class", **{f"s{number}": "big" for number in range(9)})
+        settings = {"out": small_disk.folder / "out", "jobs": 1, "patience": self.QUICK}
+
+        with pytest.raises(MachineFault) as raised:
+            grade(**settings)
+        assert "No space left on device" in raised.value.what
+        assert raised.value.hint.startswith("free disk space")
+        complete = {path.parent.name for path in settings["out"].glob("*/results.json")}
+        assert complete == set(results.outcomes_in(settings["out"])) and 0 < len(complete) < 9
+        assert complete == set(gradebook(settings["out"]))
+        small_disk.grow()
+        assert dict.fromkeys([f"s{number}" for number in range(9)], "graded") == verdicts(grade(**settings))
+        assert [f"judge {name}" for name in sorted(complete)] == [
+            line for line in logged() if line.startswith("judge") and line.split()[1] in complete
+        ]
 
 
 class TestDoingOnlyWhatIsMissing:
@@ -473,7 +609,7 @@ class TestInterrupts:
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        complete = verdicts(results._outcomes(tmp_path / "out"))
+        complete = verdicts(results.outcomes_in(tmp_path / "out"))
         sandbox = FakeSandbox()
         outcomes = grade(sandbox=sandbox)
 
@@ -496,7 +632,7 @@ class TestInterrupts:
 
         with pytest.raises(KeyboardInterrupt):
             grade(sandbox=sandbox, progress=Recorder(interrupt_at="kim"))
-        assert {"kim": "graded"} == verdicts(results._outcomes(tmp_path / "out"))
+        assert {"kim": "graded"} == verdicts(results.outcomes_in(tmp_path / "out"))
         assert sandbox.ended.is_set()
         assert not (tmp_path / "out" / ".work").exists()
 

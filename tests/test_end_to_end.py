@@ -199,7 +199,7 @@ class TestKilledAndResumed:
         names = {path.name for path in graded.out.iterdir()}
 
         assert 0 == room.sweep(batch)
-        assert RUNS | REFUSED | {".lock", "grades.csv", "suspicions.json"} == names
+        assert RUNS | REFUSED | {".ledger.sqlite", ".lock", "grades.csv", "suspicions.json"} == names
 
     def test_refusals_say_why(self, graded):
         """A submission that cannot be graded has a reason and no score."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import hashlib
 import os
 import shutil
@@ -16,8 +15,10 @@ from pathlib import Path
 
 import attrs
 
+from autograder.batch.gate import Gate, Patience, Stopped, Told, Trial
 from autograder.batch.identity import combine, data_identity, lab_version
 from autograder.batch.judging import Judges
+from autograder.batch.ledger import Ledger, now, open_ledger
 from autograder.batch.parts import Parts, Progress, Silent
 from autograder.batch.results import Results, disk_faults, open_results, replace_text
 from autograder.batch.scores import read_scores
@@ -47,14 +48,13 @@ class _Setting:
     sandbox: Sandbox
     image: str
     results: Results
+    ledger: Ledger
     judges: Judges
     parts: Parts
     retries: int
+    gate: Gate
+    patience: Patience
     stopping: threading.Event
-
-
-class _Stopped(Exception):
-    """The run was interrupted: what this submission came to doesn't count."""
 
 
 def grade(
@@ -66,26 +66,40 @@ def grade(
     data: Path,
     jobs: int = 1,
     retries: int = 1,
+    patience: Patience | None = None,
     progress: Progress | None = None,
     parts: Parts | None = None,
 ) -> list[Outcome]:
     """Grade the candidates into the results folder `out`; what is done there and unchanged is not done again.
 
-    Returns the candidates' outcomes, by name. One that cannot be graded, or a fault, stops no other.
-    Raises UsageProblem where `out` cannot be used, MachineFault where nothing can go on (no sandbox, a
-    full disk); after these and after KeyboardInterrupt whatever is complete is kept.
+    Returns the candidates' outcomes, by name. One that cannot be graded, or a fault, stops no other. While
+    the machine fails, all wait, as long as `patience` says. Raises UsageProblem where `out` cannot be used,
+    MachineFault where nothing can go on (no sandbox, a full disk); after these and after KeyboardInterrupt
+    whatever is complete is kept.
     """
     parts = parts or Parts.real()
+    patience = patience or Patience()
     progress = progress or Silent()
     todo = _apart(candidates, out.resolve())
-    with open_results(out) as results:
+    with open_results(out) as results, open_ledger(results.root) as ledger:
         results.demand_lab(lab.name)
         sandbox.sweep(results.batch)
         tests = results.keep(parts.tests_for(lab))
         kit = results.work / "kit"
         kit_hash = parts.make_kit(lab, kit)
         count = max(1, min(jobs, os.cpu_count() or 1, len(todo)))
-        with Judges(parts.judge, count=count, logs=results.work) as judges:
+        stopping = threading.Event()
+        trial = Trial(parts=parts, results=results, sandbox=sandbox, data=data, kit=kit)
+        told = Told(ledger=ledger, progress=progress)
+        run = ledger.run(
+            "grade",
+            lab=lab.name,
+            sandbox=sandbox.name,
+            jobs=jobs,
+            names=[one.name for one in todo],
+            done=results.outcomes(),
+        )
+        with Judges(parts.judge, count=count, logs=results.work) as judges, run:
             setting = _Setting(
                 lab=lab,
                 version=lab_version(lab, tests),
@@ -97,10 +111,13 @@ def grade(
                 sandbox=sandbox,
                 image=sandbox.identity(),
                 results=results,
+                ledger=ledger,
                 judges=judges,
                 parts=parts,
                 retries=retries,
-                stopping=threading.Event(),
+                gate=Gate(trial, patience=patience, tell=told, stopping=stopping),
+                patience=patience,
+                stopping=stopping,
             )
             return _grade_all(todo, setting, jobs, progress)
 
@@ -119,6 +136,8 @@ def _grade_all(todo: list[Candidate], setting: _Setting, jobs: int, progress: Pr
     done: dict[str, Outcome] = {}
     progress.begin(len(todo))
     executor = ThreadPoolExecutor(max(1, jobs), thread_name_prefix="room")
+    # What was a fault in an earlier run comes last: if it ended that run, it doesn't end each one anew.
+    todo = sorted(todo, key=lambda one: one.name in book and book[one.name].verdict is Verdict.FAULT)
     futures = [executor.submit(_Grading(candidate, setting).run) for candidate in todo]
     try:
         for future in as_completed(futures):
@@ -132,6 +151,10 @@ def _grade_all(todo: list[Candidate], setting: _Setting, jobs: int, progress: Pr
         _drain(futures, setting)
         raise
     executor.shutdown()
+    if setting.gate.failures:
+        # An engine that died left its containers behind.
+        with contextlib.suppress(AutograderError):
+            setting.sandbox.sweep(setting.results.batch)
     return [done[name] for name in sorted(done)]
 
 
@@ -156,6 +179,8 @@ class _Grading:
         self._before = setting.results.outcome(candidate.name)
         self._begun = 0.0
         self._collected = False
+        self._counted = self._spared = 0
+        self._machine_failed = False
         self._draft = Outcome(
             submission=candidate.name,
             lab=setting.lab.name,
@@ -167,28 +192,54 @@ class _Grading:
         )
 
     def run(self) -> tuple[Outcome, bool]:
-        """The outcome, and whether it is an earlier run's. Raises only where results cannot be written."""
-        error: Exception | None = None
-        for attempt in range(1, self._setting.retries + 2):
-            # Here, as it may have waited for a long time until a room was free.
-            self._begun = time.monotonic()
-            started = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-            self._draft = attrs.evolve(self._draft, attempts=attempt, started=started)
+        """The outcome, and whether it is an earlier run's. Raises only where the batch cannot go on."""
+        outcome, kept = self._tried()
+        with disk_faults():
+            if kept:
+                self._setting.ledger.done(outcome)
+            else:
+                self._setting.ledger.done(outcome, attempt=outcome.attempts, started=outcome.started)
+                self._setting.gate.ended(outcome.reason if self._machine_failed else "")
+        return outcome, kept
+
+    def _tried(self) -> tuple[Outcome, bool]:
+        while True:
+            seen = self._begin()
             try:
                 with disk_faults():
                     return self._attempt()
             except Ungradable as ungradable:
                 return self._refuse(ungradable)
             except MachineFault as fault:
-                error = fault
+                if not self._may_try_again(fault, seen):
+                    self._machine_failed = True
+                    return self._fault(fault)
             # One submission must never stop the others, whatever it makes our own code do.
             except Exception as unexpected:
-                error = unexpected
-                break
-            if self._setting.stopping.is_set():
-                break
-        assert error is not None
-        return self._fault(error)
+                return self._fault(unexpected)
+
+    def _begin(self) -> int:
+        """Wait for a machine that is well; returns what the gate wants to be asked with afterwards."""
+        seen = self._setting.gate.enter()
+        # Here, as it may have waited for a long time until a room was free.
+        self._begun = time.monotonic()
+        attempt = self._counted + self._spared + 1
+        self._draft = attrs.evolve(self._draft, attempts=attempt, started=now())
+        return seen
+
+    def _may_try_again(self, fault: MachineFault, seen: int) -> bool:
+        """Whether there is another attempt. One that the machine spoiled doesn't count, a few times."""
+        setting = self._setting
+        if setting.stopping.is_set():
+            return False
+        if self._spared < setting.patience.spared and setting.gate.was_the_machine(seen):
+            self._spared += 1
+        else:
+            self._counted += 1
+        if self._counted > setting.retries:
+            return False
+        setting.ledger.failed(self._candidate.name, fault.what)
+        return True
 
     def _attempt(self) -> tuple[Outcome, bool]:
         setting, work = self._setting, self._work
@@ -202,8 +253,10 @@ class _Grading:
         self._draft = attrs.evolve(
             self._draft, content=staged.identity, identity=identity, notes=staged.notes
         )
+        setting.ledger.running(self._candidate.name, self._draft.attempts, self._draft.started)
         self._collect(staged.folder, evidence_hash)
         self._draft = attrs.evolve(self._draft, evidence=evidence_hash)
+        setting.ledger.judging(self._candidate.name)
         setting.judges.judge(
             evidence=work / "evidence",
             lab=setting.lab.name,
@@ -238,7 +291,8 @@ class _Grading:
                 setting.kit,
                 evidence,
                 batch=setting.results.batch,
-                name=f"{setting.results.batch}-{key}",
+                # Another for each attempt: a container of the last one may still be there.
+                name=f"{setting.results.batch}-{key}-{self._draft.attempts}",
             )
         self._collected = True
 
@@ -274,7 +328,7 @@ class _Grading:
     def _publish(self, outcome: Outcome) -> tuple[Outcome, bool]:
         """Put the results in place. What an interrupt may have touched is thrown away instead."""
         if self._setting.stopping.is_set():
-            raise _Stopped
+            raise Stopped
         work = self._work
         outcome = attrs.evolve(outcome, seconds=round(time.monotonic() - self._begun, 2))
         with disk_faults():

@@ -12,6 +12,7 @@ import attrs
 
 from autograder.batch.identity import combine, data_identity, lab_version
 from autograder.batch.judging import Judges
+from autograder.batch.ledger import Ledger, now, open_ledger
 from autograder.batch.parts import Parts, Progress, Silent
 from autograder.batch.results import Results, disk_faults, open_results, replace_text
 from autograder.batch.scores import read_scores
@@ -34,6 +35,7 @@ class _Setting:
     kit_hash: str
     data: Path
     results: Results
+    ledger: Ledger
     judges: Judges
 
 
@@ -55,7 +57,7 @@ def rejudge(
     progress = progress or Silent()
     if not (out / ".lock").is_file():
         raise UsageProblem(f"{out} is no results folder", hint="give the folder that was --out when grading")
-    with open_results(out) as results:
+    with open_results(out) as results, open_ledger(results.root) as ledger:
         results.demand_lab(lab.name)
         book = results.outcomes()
         known = data_identity(data, lab.dataset)
@@ -70,7 +72,10 @@ def rejudge(
         tests = results.keep(parts.tests_for(lab))
         kit_hash = parts.make_kit(lab, results.work / "kit")
         count = max(1, min(jobs, os.cpu_count() or 1, len(todo)))
-        with Judges(parts.judge, count=count, logs=results.work) as judges, ThreadPoolExecutor(count) as pool:
+        names = [one.submission for one in todo]
+        run = ledger.run("rejudge", lab=lab.name, sandbox="", jobs=count, names=names, done=book)
+        pool = ThreadPoolExecutor(count)
+        with Judges(parts.judge, count=count, logs=results.work) as judges, run, pool:
             setting = _Setting(
                 lab=lab,
                 version=lab_version(lab, tests),
@@ -78,6 +83,7 @@ def rejudge(
                 kit_hash=kit_hash,
                 data=data,
                 results=results,
+                ledger=ledger,
                 judges=judges,
             )
             progress.begin(len(todo))
@@ -114,8 +120,12 @@ def _rejudge_one(before: Outcome, setting: _Setting) -> Outcome:
     )
     with disk_faults():
         work.mkdir(parents=True)
+        begun = now()
+        setting.ledger.running(before.submission, 1, begun)
+        setting.ledger.judging(before.submission)
         outcome = _judged(draft, place / "evidence", work, setting)
         _replace(place, work, outcome)
+        setting.ledger.done(outcome, attempt=1, started=begun)
     return outcome
 
 

@@ -3,6 +3,7 @@
 OUT/<submission>/    outcome.json, results.json, evidence/, executed.ipynb; fault.log after a fault
 OUT/grades.csv       the gradebook
 OUT/.work/<run>/     what a run is at; swept by the next one
+OUT/.ledger.sqlite   what was tried, when, and what is under way (`autograder.batch.ledger`)
 OUT/.lock            held while a run lasts; also marks the folder as ours
 """
 
@@ -23,7 +24,7 @@ import attrs
 from autograder.errors import MachineFault, UsageProblem
 from autograder.records import Outcome
 
-__all__ = ["Results", "disk_faults", "lab_of", "open_results", "replace_text"]
+__all__ = ["Results", "disk_faults", "lab_of", "open_results", "outcomes_in", "replace_text"]
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
@@ -51,7 +52,7 @@ class Results:
 
     def outcomes(self) -> dict[str, Outcome]:
         """What earlier runs found, by submission."""
-        return _outcomes(self.root)
+        return outcomes_in(self.root)
 
     def demand_lab(self, lab: str) -> None:
         """Raises UsageProblem where the folder holds the results of another lab."""
@@ -149,12 +150,13 @@ def replace_text(path: Path, text: str, encoding: str = "utf-8") -> None:
 
 def lab_of(root: Path) -> str:
     """The lab whose results a folder holds. Raises UsageProblem where it holds none."""
-    for outcome in _outcomes(root).values():
+    for outcome in outcomes_in(root).values():
         return outcome.lab
     raise UsageProblem(f"{root} holds no results", hint="give the folder that was --out when grading")
 
 
-def _outcomes(root: Path) -> dict[str, Outcome]:
+def outcomes_in(root: Path) -> dict[str, Outcome]:
+    """What a results folder holds, by submission; held or not."""
     found = (_read_outcome(path) for path in sorted(root.glob("*/outcome.json")))
     return {outcome.submission: outcome for outcome in found if outcome is not None}
 
