@@ -5,6 +5,8 @@ import os
 import re
 import stat
 import subprocess
+import sys
+import types
 import zipfile
 from pathlib import Path
 
@@ -201,9 +203,9 @@ class TestSetup:
         fake(brought, f"mkdir -p {python.parent} && cp {brought} {python}")
         uv = container / "bin/fake-uv"
         fake(uv, f'[ "$2" = find ] && echo {brought}; exit 0')
-        old = f'[ "$1" = -c ] && exit 1; [ "$2" = venv ] && mkdir -p $3/bin && cp $0 $3/bin/python && cp {uv} $3/bin/uv'
+        making = f'[ "$2" = venv ] && mkdir -p $3/bin && cp $0 $3/bin/python && cp {uv} $3/bin/uv'
         for name in ("python3.13", "python3.12", "python3.11", "python3"):
-            fake(container / "bin" / name, old, "exit 0")
+            fake(container / "bin" / name, '[ "$1" = -c ] && exit 1', making, "exit 0")
         fake(container / "bin/apt-get")
         done, log = run_script(container, "setup.sh")
 
@@ -225,12 +227,13 @@ class TestSetup:
 
     def test_downloads_that_fail_say_what_to_do(self, tmp_path, monkeypatch):
         """Data that cannot be had are a fault that names the way around."""
-        keras = pytest.importorskip("keras")
 
         def refuse():
             raise Exception("URL fetch failure")
 
-        monkeypatch.setattr(keras.datasets.cifar10, "load_data", refuse)
+        cifar10 = types.SimpleNamespace(load_data=refuse)
+        keras = types.SimpleNamespace(datasets=types.SimpleNamespace(cifar10=cifar10))
+        monkeypatch.setitem(sys.modules, "keras", keras)
         monkeypatch.setenv("KERAS_HOME", "")
         with pytest.raises(MachineFault, match="cifar10 cannot be downloaded: URL fetch failure") as caught:
             grading._download("cifar10", tmp_path)
@@ -323,7 +326,7 @@ class TestGrading:
     def test_a_zip_is_opened(self, places):
         """A zip that is all that was handed in is read as the submission."""
         places.submission.mkdir(parents=True)
-        write_zip(places.submission / "work.zip", {"a.ipynb": answer()})
+        write_zip(places.submission / "work.zip", [("a.ipynb", answer())])
 
         assert "submission: 6.3/10" == grade(places)[2].splitlines()[0]
 

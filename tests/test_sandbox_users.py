@@ -1,4 +1,4 @@
-"""What a job cannot do as a user of its own, where nothing but rights and a filter keep it in; as root only."""
+"""What a job cannot do as a user of its own, kept in by rights and a filter alone; as root only."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ try:
     became = "root"
 except OSError:
     became = "nobody else"
-print(json.dumps([os.getuid() == 0, os.getgroups(), int(status["CapEff"], 16), int(status["NoNewPrivs"]), became]))
+rights = [int(status["CapEff"], 16), int(status["NoNewPrivs"]), became]
+print(json.dumps([os.getuid() == 0, os.getgroups(), *rights]))
 """
 
 CONNECTING = """
