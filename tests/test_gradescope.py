@@ -163,6 +163,15 @@ def run_script(container, script):
     return done, log.read_text().splitlines() if log.exists() else []
 
 
+def serve(monkeypatch, load_data):
+    """Put this in the place of Keras's download of CIFAR-10."""
+    cifar10 = types.SimpleNamespace(load_data=load_data)
+    keras = types.SimpleNamespace(datasets=types.SimpleNamespace(cifar10=cifar10))
+    monkeypatch.setitem(sys.modules, "keras", keras)
+    for name in ("KERAS_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+
+
 class TestSetup:
     """What `setup.sh` does while Gradescope builds the image."""
 
@@ -231,14 +240,22 @@ class TestSetup:
         def refuse():
             raise Exception("URL fetch failure")
 
-        cifar10 = types.SimpleNamespace(load_data=refuse)
-        keras = types.SimpleNamespace(datasets=types.SimpleNamespace(cifar10=cifar10))
-        monkeypatch.setitem(sys.modules, "keras", keras)
-        monkeypatch.setenv("KERAS_HOME", "")
+        serve(monkeypatch, refuse)
         with pytest.raises(MachineFault, match="cifar10 cannot be downloaded: URL fetch failure") as caught:
             grading._download("cifar10", tmp_path)
 
         assert "--data DIR" in caught.value.hint
+
+    def test_other_data_than_the_published_are_refused(self, tmp_path, monkeypatch):
+        """A download that gives data without marks fails the build, and puts nothing in place."""
+        found = Places(harness=tmp_path / "autograder", ours=tmp_path / "ours")
+        settings = Settings(lab=LAB, data=DataFrom.DOWNLOAD).to_json()
+        write(found.source, {"settings.json": settings.encode()})
+        serve(monkeypatch, lambda: dnnlab.miniature("cifar10"))
+        with pytest.raises(LabProblem, match="0 calibration samples on 'cifar10-"):
+            grading.prepare(found)
+
+        assert not found.data.exists()
 
 
 class TestRun:

@@ -58,10 +58,12 @@ def prepare(places: Places) -> str:
 
 def _download(name: str, folder: Path) -> Path:
     """A folder with the data set as Keras downloads it."""
-    import keras
     import numpy as np
 
     os.environ["KERAS_HOME"] = str(folder / "keras")
+    import keras  # which looks where its home is
+
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
     except Exception as error:  # Keras raises a plain Exception where a download fails
