@@ -278,6 +278,27 @@ def build(labs: tuple[str, ...], check: bool) -> None:
 
 
 @main.command()
+@click.argument("lab_name", metavar="LAB")
+@click.option("--gradescope", is_flag=True, required=True, help="The zip that Gradescope wants.")
+@click.option(
+    "--data",
+    metavar="DIR|miniature",
+    help="Put the data set of this folder into the zip; without it Gradescope downloads it.",
+)
+@click.option("--out", type=_ANY, metavar="ZIP", help="The file; without it dist/LAB-gradescope.zip.")
+def bundle(lab_name: str, gradescope: bool, data: str | None, out: Path | None) -> None:
+    """Make the zip by which a course site grades a lab."""
+    from autograder.gradescope.bundle import LARGE_BYTES, write_bundle
+    from autograder.labs import find_lab
+
+    made = write_bundle(find_lab(lab_name), source=data, out=out)
+    click.echo(f"{made.path}: {made.bytes / 1e6:.1f} MB, to grade on {made.identity} ({made.data.value})")
+    if made.bytes > LARGE_BYTES:
+        click.echo("It is large: where the upload is refused, leave --data out and have the data downloaded.")
+    click.echo("Choose in Gradescope's settings: 2 CPUs with 3 GB of memory, and a time limit of 40 minutes.")
+
+
+@main.command()
 @click.option("--base", metavar="IMAGE", help="Image to start from; without it the usual Python image.")
 @click.option("--tag", help="Name of the new image; without it that of this version.")
 @click.option(

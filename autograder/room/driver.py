@@ -102,6 +102,8 @@ class _Run:
 
     def _prepare_kernel(self) -> None:
         manager = self.client.create_kernel_manager()
+        if os.environ.get("ROOM_TRANSPORT") == "ipc":  # a room without so much as a loopback
+            manager.transport, manager.ip = "ipc", str(self.job.work / ".kernel")
         if "ROOM_FORKSERVER" in os.environ:
             from autograder.room.provisioner import ForkedProvisioner
 
