@@ -284,11 +284,13 @@ def export(results: Path, canvas: Path, assignment: str, out: Path) -> None:
     gradebook = Gradebook.parse(canvas.read_bytes())
     place = gradebook.column(assignment)
     filled = fill(gradebook, outcomes_of(results).values(), place)
-    replace_text(out, filled.text, encoding="utf-8-sig")
+    replace_text(out, filled.text, encoding="utf-8-sig" if gradebook.mark else "utf-8")
     scale = f" ({filled.scale})" if filled.scale else ""
     click.echo(f"{gradebook.header[place]}: {filled.count} scores in {out}{scale}")
     for line in filled.left_out:
         click.echo(f"left out: {line}")
+    if filled.without:
+        click.echo(f"without a submission here: {filled.without} of the gradebook; cells as they were")
 
 
 @main.command()

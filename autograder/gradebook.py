@@ -8,6 +8,7 @@ else, whatever has happened in Canvas meanwhile.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -41,6 +42,8 @@ class Gradebook:
     rows: tuple[tuple[str, ...], ...]
     """All rows below the heading, as long as it is."""
     delimiter: str
+    mark: bool
+    """Whether the file begins with a byte order mark."""
     possible: tuple[str, ...]
     """The row of points possible."""
 
@@ -65,7 +68,13 @@ class Gradebook:
                 "this is no gradebook of Canvas: it has no column ID or no row Points Possible",
                 hint=_AS_EXPORTED,
             )
-        return cls(header=tuple(header), rows=padded, delimiter=delimiter, possible=possible)
+        return cls(
+            header=tuple(header),
+            rows=padded,
+            delimiter=delimiter,
+            mark=content.startswith(codecs.BOM_UTF8),
+            possible=possible,
+        )
 
     @property
     def assignments(self) -> dict[int, str]:
@@ -121,7 +130,9 @@ class Filled:
     scale: str
     """How points became the column's points; empty where they are the same."""
     left_out: tuple[str, ...]
-    """Who has no score in it, and why, a line each."""
+    """Which submissions have no score in it, and why, a line each."""
+    without: int
+    """How many students of the gradebook have no submission among these."""
 
 
 def fill(gradebook: Gradebook, outcomes: Iterable[Outcome], place: int) -> Filled:
@@ -146,7 +157,7 @@ def fill(gradebook: Gradebook, outcomes: Iterable[Outcome], place: int) -> Fille
             why = "is excused from it" if row[place].strip() == "EX" else "is not to do it"
             left_out.append(f"{scores.pop(who).submission}: {why}, says the gradebook")
         elif who in scores:
-            cells[place] = f"{round((scores[who].percent or 0.0) / 100 * possible, 2):g}"
+            cells[place] = _points(scores[who], possible)
             filled.add(who)
         writer.writerow([cell(cells[at]) if gradebook.header[at] in _STUDENT else cells[at] for at in kept])
     left_out += [
@@ -159,6 +170,10 @@ def fill(gradebook: Gradebook, outcomes: Iterable[Outcome], place: int) -> Fille
         count=len(filled),
         scale=_scale([scores[who] for who in filled], possible),
         left_out=tuple(legible(line) for line in sorted(left_out)),
+        without=len(
+            {who for row in gradebook.rows if (who := row[identity].strip())}
+            - {one.canvas_id for one in outcomes}
+        ),
     )
 
 
@@ -167,7 +182,7 @@ def _scores(outcomes: list[Outcome]) -> tuple[dict[str, Outcome], list[str]]:
     ids = [one.canvas_id for one in outcomes]
     scores, left_out = {}, []
     for one in outcomes:
-        if one.verdict is not Verdict.GRADED:
+        if one.verdict is not Verdict.GRADED or one.percent is None:
             left_out.append(f"{one.submission}: {one.verdict.value}: {one.reason}")
         elif not one.canvas_id:
             left_out.append(f"{one.submission}: no Canvas id is known; it did not come in Canvas's download")
@@ -176,6 +191,11 @@ def _scores(outcomes: list[Outcome]) -> tuple[dict[str, Outcome], list[str]]:
         else:
             scores[one.canvas_id] = one
     return scores, left_out
+
+
+def _points(outcome: Outcome, possible: float) -> str:
+    assert outcome.percent is not None
+    return f"{outcome.percent / 100 * possible:.2f}".rstrip("0").rstrip(".")
 
 
 def _scale(graded: list[Outcome], possible: float) -> str:

@@ -21,7 +21,7 @@ __all__ = ["print_sheet"]
 
 
 def print_sheet(root: Path, outcome: Outcome, console: Console) -> None:
-    """Print a submission of the results folder `root`: score or reason, every test, what ran, notes, files."""
+    """Print a submission of the results folder `root`: score or reason, tests, what ran, notes, files."""
     from rich.rule import Rule
     from rich.text import Text
 

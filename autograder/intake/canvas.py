@@ -112,10 +112,14 @@ def _anonymous(name: str) -> _Reading | None:
 
 def _readings(name: str) -> Iterator[_Reading]:
     """All ways to read a name as Canvas's, that of the shortest person's name first."""
+    # No person's name has a slash in it once Canvas has made it fit for a file's.
+    last = name.find("/") if "/" in name else len(name)
     for found in _NUMBERS.finditer(name):
-        yield _reading(name[: found.start()], found[1], int(found[2]), found[3])
+        if found.start() <= last:
+            yield _reading(name[: found.start()], found[1], int(found[2]), found[3])
     for found in _TYPED.finditer(name):
-        yield _reading(name[: found.start()], found[1], 0, found[2])
+        if found.start() <= last:
+            yield _reading(name[: found.start()], found[1], 0, found[2])
 
 
 def _reading(person: str, user: str, number: int, file: str) -> _Reading:
@@ -197,7 +201,7 @@ def _named_as_before(group: list[_Delivered]) -> tuple[list[Pick], list[str]]:
     for one in group:
         file, plain = one.reading.file, _plain(one.reading.file)
         latest = newest[plain]
-        if not file.lower().endswith(_COUNTED):
+        if not plain.lower().endswith(_COUNTED):
             picks.append(Pick(place=one.place, name=file))
             if one is latest and plain not in taken:
                 picks.append(Pick(place=one.place, name=plain))
