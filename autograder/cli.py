@@ -133,7 +133,7 @@ def grade(
     data: str | None,
     as_json: bool,
 ) -> None:
-    """Grade submissions: notebooks, zips, folders, or folders of these.
+    """Grade submissions: notebooks, zips, folders, folders of these, or a class as Canvas delivers it.
 
     What an earlier run into the same folder has done, and what has not changed since, is kept.
     """
@@ -249,8 +249,8 @@ def show(out: Path, names: tuple[str, ...]) -> None:
 
     from autograder.batch.results import outcomes_of
     from autograder.errors import UsageProblem
-    from autograder.report import print_table
-    from autograder.sheet import print_sheet
+    from autograder.report import print_suspicions, print_table
+    from autograder.sheet import print_sheet, suspicions_in
 
     outcomes = outcomes_of(out)
     if unknown := [name for name in names if name not in outcomes]:
@@ -261,6 +261,7 @@ def show(out: Path, names: tuple[str, ...]) -> None:
         print_sheet(out, outcomes[name], Console())
     if not names:
         print_table(outcomes.values(), Console())
+        print_suspicions(suspicions_in(out), Console())
 
 
 @main.command()

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from autograder.intake.names import legible
 from autograder.records import Outcome, Verdict
 from autograder.report import outcome_line
+from autograder.suspicion.records import Suspicion, from_json
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["print_sheet"]
+__all__ = ["print_sheet", "suspicions_in"]
 
 
 def print_sheet(root: Path, outcome: Outcome, console: Console) -> None:
@@ -34,7 +35,11 @@ def print_sheet(root: Path, outcome: Outcome, console: Console) -> None:
         console.print(_table(tests))
     lines = str(results.get("output", "")).splitlines()
     lines += [f"Note: {note}" for note in outcome.notes]
-    lines += [f"For a person to look at: {text}" for text in _suspicions(root, outcome.submission)]
+    lines += [
+        f"For a person to look at: {', '.join(one.submissions)}: {one.text}"
+        for one in suspicions_in(root)
+        if outcome.submission in one.submissions
+    ]
     for line in lines:
         console.print(Text(legible(line)))
     for name in ("executed.ipynb", "results.json", "fault.log"):
@@ -62,11 +67,12 @@ def _table(tests: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _suspicions(root: Path, submission: str) -> list[str]:
-    found = _read(root / "suspicions.json").get("suspicions", [])
-    return [
-        f"{', '.join(one['submissions'])}: {one['text']}" for one in found if submission in one["submissions"]
-    ]
+def suspicions_in(root: Path) -> list[Suspicion]:
+    """What the last run into the results folder `root` found suspicious; nothing where it kept nothing."""
+    try:
+        return from_json((root / "suspicions.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -23,8 +23,8 @@ TESTS = [
     {"name": "q2 - public", "score": 0, "max_score": 0, "status": "failed", "output": "[red]x[/red]\x1b[31m"},
 ]
 SUSPICIONS = [
-    {"submissions": ["kim", "lee"], "text": "one network"},
-    {"submissions": ["lee"], "text": "another matter"},
+    {"kind": "alike", "model": "deep", "submissions": ["kim", "lee"], "text": "one network"},
+    {"kind": "history", "model": "deep", "submissions": ["lee"], "text": "another matter"},
 ]
 
 
@@ -103,5 +103,6 @@ def test_the_command(results):
     every, one, none = (run(cli.main, ["show", str(results), *names]) for names in ([], ["lee"], ["choi"]))
 
     assert "1 graded, 1 ungradable, 1 fault of the machine (run again)" in every.output
+    assert "- kim, lee: one network\n- lee: another matter\n" in every.output
     assert "lee: ungradable: no notebook (ask for it)" in one.output
     assert (2, True) == (none.exit_code, "has no submission choi" in none.output)
