@@ -94,9 +94,10 @@ def listed(path: Path) -> list[tuple[int, str]]:
     Nothing is checked but that listing it does no harm: no name leads anywhere before `opened` has looked
     at it. Raises Ungradable where the zip cannot be listed.
     """
-    with contextlib.ExitStack() as stack:
-        archive = _archive(path, stack, whole=False)
-        names = [_name(info).replace("\\", "/") for info in archive.infolist()]
+    with _reading(path.name), _open_plain(path) as stream:
+        _check_archive(stream, whole=False)
+        with zipfile.ZipFile(stream) as archive:
+            names = [_name(info).replace("\\", "/") for info in archive.infolist()]
     return [
         (place, name)
         for place, name in enumerate(names)
@@ -129,7 +130,11 @@ def opened(path: Path, picks: Sequence[Pick] = ()) -> Iterator[tuple[File, ...]]
 
 def _picked(path: Path, picks: Iterable[Pick], stack: contextlib.ExitStack) -> list[File]:
     """The picked files under their students' names, as safe as those of a student's own zip or folder."""
-    archive = None if path.is_dir() else _archive(path, stack, whole=False)
+    archive = None
+    if not path.is_dir():
+        with _reading(path.name):
+            # Looked through by `listed`, once: a class's zip may be large, and is opened for every student.
+            archive = stack.enter_context(zipfile.ZipFile(stack.enter_context(_open_plain(path))))
     entries = archive.infolist() if archive else []
     files: list[File] = []
     for pick in picks:
@@ -234,13 +239,6 @@ def _of_zip_stream(stream: IO[bytes], where: str, stack: contextlib.ExitStack) -
         _check_totals(len(files), total)
     _demand(bool(files), "the zip is empty", hint="ask for the submission again")
     return files
-
-
-def _archive(path: Path, stack: contextlib.ExitStack, *, whole: bool) -> zipfile.ZipFile:
-    with _reading(path.name):
-        stream = stack.enter_context(_open_plain(path))
-        _check_archive(stream, whole=whole)
-        return stack.enter_context(zipfile.ZipFile(stream))
 
 
 def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: PurePosixPath) -> File:
