@@ -133,7 +133,7 @@ def grade(
     data: str | None,
     as_json: bool,
 ) -> None:
-    """Grade submissions: notebooks, zips, folders, or folders of these.
+    """Grade submissions: notebooks, zips, folders, folders of these, or a class as Canvas delivers it.
 
     What an earlier run into the same folder has done, and what has not changed since, is kept.
     """
@@ -262,6 +262,60 @@ def status(out: Path, as_json: bool) -> None:
         click.echo(found.to_json())
     else:
         print_status(found, now(), Console())
+
+
+@main.command()
+@click.argument("out", metavar="DIR", type=_ANY)
+@click.argument("names", nargs=-1, metavar="[SUBMISSION]...")
+def show(out: Path, names: tuple[str, ...]) -> None:
+    """Show results again: the whole table, or all that is known of the named submissions."""
+    from rich.console import Console
+
+    from autograder.batch.results import outcomes_of
+    from autograder.errors import UsageProblem
+    from autograder.report import print_suspicions, print_table
+    from autograder.sheet import print_sheet, suspicions_in
+
+    outcomes = outcomes_of(out)
+    if unknown := [name for name in names if name not in outcomes]:
+        raise UsageProblem(
+            f"{out} has no submission {', '.join(unknown)}", hint=f"`autograder show {out}` lists all of them"
+        )
+    for name in names:
+        print_sheet(out, outcomes[name], Console())
+    if not names:
+        print_table(outcomes.values(), Console())
+        print_suspicions(suspicions_in(out), Console())
+
+
+@main.command()
+@click.argument("results", metavar="DIR", type=_ANY)
+@click.option(
+    "--canvas", required=True, type=_EXISTING, metavar="CSV", help="The gradebook as Canvas exports it."
+)
+@click.option("--assignment", default="", metavar="NAME", help="Which column; its title, id or a part of it.")
+@click.option("--out", required=True, type=_ANY, metavar="CSV", help="The file to import into Canvas.")
+def export(results: Path, canvas: Path, assignment: str, out: Path) -> None:
+    """Fill the scores into a gradebook of Canvas, one column.
+
+    Whoever has no score is named with the reason, and never given a zero.
+    """
+    from autograder.batch.results import outcomes_of, replace_text
+    from autograder.errors import UsageProblem
+    from autograder.gradebook import Gradebook, fill
+
+    if out.exists() and out.samefile(canvas):
+        raise UsageProblem("--out is the gradebook itself", hint="choose another file, and keep Canvas's own")
+    gradebook = Gradebook.parse(canvas.read_bytes())
+    place = gradebook.column(assignment)
+    filled = fill(gradebook, outcomes_of(results).values(), place)
+    replace_text(out, filled.text, encoding="utf-8-sig" if gradebook.mark else "utf-8")
+    scale = f" ({filled.scale})" if filled.scale else ""
+    click.echo(f"{gradebook.header[place]}: {filled.count} scores in {out}{scale}")
+    for line in filled.left_out:
+        click.echo(f"left out: {line}")
+    if filled.without:
+        click.echo(f"without a submission here: {filled.without} of the gradebook; cells as they were")
 
 
 @main.command()
