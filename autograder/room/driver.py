@@ -15,12 +15,14 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 import tarfile
 import tempfile
 import time
-from io import BytesIO
+from collections.abc import Iterator
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +49,20 @@ class _LostKernel(Exception):
     """The kernel died or no longer reacts."""
 
 
+_OUTPUT = ("stream", "display_data", "execute_result", "error", "update_display_data")
+_COURSE = ("status", "execute_input", "clear_output")
+
+
 class _Client(NotebookClient):
-    """nbclient that throws away output beyond a limit, where a flood would fill the driver's memory."""
+    """nbclient that throws away output beyond a limit, where a flood would fill the driver's memory.
+
+    So would the state of widgets, which nobody sees and which nbclient keeps to the end.
+    """
 
     def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
-        if msg["msg_type"] in ("stream", "display_data", "execute_result", "error", "update_display_data"):
+        if msg["msg_type"] not in (*_OUTPUT, *_COURSE):
+            return None
+        if msg["msg_type"] in _OUTPUT:
             size = len(str(msg["content"]))
             used = cell.metadata.get("output_size", 0) + size
             cell.metadata["output_size"] = used
@@ -212,13 +223,15 @@ class _Run:
     def _send_part(self, file: str) -> None:
         for suffix in ("json", "npz"):
             path = self.parts / f"{file}.{suffix}"
-            if path.is_file() and not path.is_symlink() and path.stat().st_size <= MAX_PART_BYTES:
-                self._send(path.name, path.read_bytes())
+            content = _content(path)
+            if content is not None:
+                self._send(path.name, content)
 
     def _send_cells(self) -> None:
         record = {"schema": 1, "cells": self.cells, "peak_bytes": self.peak_bytes}
         self._send("cells.json", json.dumps(record).encode())
-        self._send("executed.ipynb", nbformat.writes(self.notebook).encode())
+        # Messages of a kernel may hold halves of characters, which are no text.
+        self._send("executed.ipynb", nbformat.writes(self.notebook).encode("utf-8", "replace"))
 
     def _send(self, name: str, content: bytes) -> None:
         member = tarfile.TarInfo(name)
@@ -244,7 +257,20 @@ def _statements(source: str) -> list[str]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return [source]
-    return [ast.get_source_segment(source, node) or "" for node in tree.body]
+    # Cut by hand: `ast.get_source_segment` reads the whole cell again for every statement, and leaves out
+    # decorators.
+    lines = [line.encode() for line in StringIO(source, newline="")]
+    return [_segment(lines, node) for node in tree.body]
+
+
+def _segment(lines: list[bytes], node: Any) -> str:
+    """The text of a top-level statement."""
+    decorators = [one.lineno for one in getattr(node, "decorator_list", ())]
+    first, start = (min(decorators), 0) if decorators else (node.lineno, node.col_offset)
+    text = lines[first - 1 : node.end_lineno]
+    text[-1] = text[-1][: node.end_col_offset]
+    text[0] = text[0][start:]
+    return b"".join(text).decode()
 
 
 def _probe_names(path: Path) -> list[str]:
@@ -259,12 +285,37 @@ def _probe_names(path: Path) -> list[str]:
 
 def _make_room(folder: Path) -> None:
     """Delete the largest files of the scratch folder where a notebook has filled it."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    for path in sorted(files, key=lambda path: path.lstat().st_size, reverse=True):
+    for _, path in sorted(_files(folder), reverse=True):
         if shutil.disk_usage(folder).free >= FREE_BYTES:
             return
         with contextlib.suppress(OSError):
-            path.unlink()
+            Path(path).unlink()
+
+
+def _files(folder: Path) -> Iterator[tuple[int, str]]:
+    """The size and path of every file; what is closed, too deep or gone meanwhile is passed over."""
+    folders = [str(folder)]
+    while folders:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                else:
+                    with contextlib.suppress(OSError):
+                        yield entry.stat(follow_symlinks=False).st_size, entry.path
+
+
+def _content(path: Path) -> bytes | None:
+    """The bytes of a plain file that is not too large, though its owner may change it in this moment."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        content = file.read(MAX_PART_BYTES + 1)
+    return content if len(content) <= MAX_PART_BYTES else None
 
 
 def _shut_off() -> None:
