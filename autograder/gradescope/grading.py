@@ -22,7 +22,7 @@ from autograder.kit import make_kit
 from autograder.labs import find_lab
 from autograder.records import Outcome, Verdict
 from autograder.report import outcome_line
-from autograder.run import collect_evidence
+from autograder.run import collect_evidence, try_room
 from autograder.sandbox.contract import Sandbox
 from autograder.suspicion.together import look_among
 
@@ -106,7 +106,12 @@ def grade(places: Places, sandbox: Sandbox, say: Callable[[str], object], parts:
 
 def _parts(places: Places) -> Parts:
     """The parts that grade in earnest, with the hidden tests that the zip brought."""
-    return Parts(tests_for=lambda lab: places.source / "tests", make_kit=make_kit, collect=collect_evidence)
+    return Parts(
+        tests_for=lambda lab: places.source / "tests",
+        make_kit=make_kit,
+        collect=collect_evidence,
+        try_room=try_room,
+    )
 
 
 def _submission(folder: Path) -> Path:

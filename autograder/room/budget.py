@@ -21,7 +21,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from autograder.room.describe import Recorder, row_hashes, sample_positions
+from autograder.room.describe import Recorder, row_hashes, said, sample_positions
 from autograder.room.models import describe_compilation
 
 __all__ = ["Budget"]
@@ -100,7 +100,7 @@ class Budget:
                 record["history"] = self.recorder.value(history)
                 return history
             except Exception as error:
-                record["raised"] = f"{type(error).__name__}: {error}"[:2000]
+                record["raised"] = said(error)
                 if not _labels_unfit(error):
                     raise
                 history = _history_of_nan(model, validated=settings["validation_data"] is not None)

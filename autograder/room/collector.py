@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from autograder.room.describe import PRIVATE, Record, Recorder
+from autograder.room.describe import PRIVATE, Record, Recorder, said
 from autograder.room.models import Shapes, describe_model, library_bases
 from autograder.room.stream import npz_bytes
 
@@ -124,7 +124,7 @@ class Collector:
             found = function(ProbeRoom(self._namespace(), recorder))
             record["value"] = found if isinstance(found, dict) and "kind" in found else recorder.value(found)
         except BaseException as error:  # a student's function may raise SystemExit too
-            record["problem"] = f"{type(error).__name__}: {error}"[:2000]
+            record["problem"] = said(error)
             record["lines"] = _student_lines(error)
         return record, recorder.arrays
 
@@ -133,8 +133,8 @@ def _layer_classes(namespace: dict[str, Any]) -> dict[str, list[str]]:
     """The layer classes that a notebook defined, by name, with the Keras classes that each derives from."""
     found: dict[str, list[str]] = {}
     for thing in list(namespace.values()):
-        # Whatever stands in a notebook may pretend to be a class, and break when it is looked at.
-        with contextlib.suppress(Exception):
+        # Whatever stands in a notebook may pretend to be a class, and break when it is looked at, or leave.
+        with contextlib.suppress(BaseException):
             if issubclass(type(thing), type) and issubclass(thing, keras.layers.Layer):
                 bases = [] if issubclass(thing, keras.Model) else library_bases(thing)
                 if bases and len(found) < MAX_CLASSES:

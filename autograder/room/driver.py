@@ -14,11 +14,12 @@ import json
 import os
 import re
 import secrets
+import stat
 import subprocess
 import sys
 import tarfile
 import time
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,20 @@ class _LostKernel(Exception):
     """The kernel died or no longer reacts."""
 
 
+_OUTPUT = ("stream", "display_data", "execute_result", "error", "update_display_data")
+_COURSE = ("status", "execute_input", "clear_output")
+
+
 class _Client(NotebookClient):
-    """nbclient that throws away output beyond a limit, where a flood would fill the driver's memory."""
+    """nbclient that throws away output beyond a limit, where a flood would fill the driver's memory.
+
+    So would the state of widgets, which nobody sees and which nbclient keeps to the end.
+    """
 
     def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
-        if msg["msg_type"] in ("stream", "display_data", "execute_result", "error", "update_display_data"):
+        if msg["msg_type"] not in (*_OUTPUT, *_COURSE):
+            return None
+        if msg["msg_type"] in _OUTPUT:
             size = len(str(msg["content"]))
             used = cell.metadata.get("output_size", 0) + size
             cell.metadata["output_size"] = used
@@ -209,13 +219,15 @@ class _Run:
     def _send_part(self, file: str) -> None:
         for suffix in ("json", "npz"):
             path = self.parts / f"{file}.{suffix}"
-            if path.is_file() and not path.is_symlink() and path.stat().st_size <= MAX_PART_BYTES:
-                self._send(path.name, path.read_bytes())
+            content = _content(path)
+            if content is not None:
+                self._send(path.name, content)
 
     def _send_cells(self) -> None:
         record = {"schema": 1, "cells": self.cells, "peak_bytes": self.peak_bytes}
         self._send("cells.json", json.dumps(record).encode())
-        self._send("executed.ipynb", nbformat.writes(self.notebook).encode())
+        # Messages of a kernel may hold halves of characters, which are no text.
+        self._send("executed.ipynb", nbformat.writes(self.notebook).encode("utf-8", "replace"))
 
     def _send(self, name: str, content: bytes) -> None:
         member = tarfile.TarInfo(name)
@@ -241,7 +253,20 @@ def _statements(source: str) -> list[str]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return [source]
-    return [ast.get_source_segment(source, node) or "" for node in tree.body]
+    # Cut by hand: `ast.get_source_segment` reads the whole cell again for every statement, and leaves out
+    # decorators.
+    lines = [line.encode() for line in StringIO(source, newline="")]
+    return [_segment(lines, node) for node in tree.body]
+
+
+def _segment(lines: list[bytes], node: Any) -> str:
+    """The text of a top-level statement."""
+    decorators = [one.lineno for one in getattr(node, "decorator_list", ())]
+    first, start = (min(decorators), 0) if decorators else (node.lineno, node.col_offset)
+    text = lines[first - 1 : node.end_lineno]
+    text[-1] = text[-1][: node.end_col_offset]
+    text[0] = text[0][start:]
+    return b"".join(text).decode()
 
 
 def _probe_names(path: Path) -> list[str]:
@@ -252,6 +277,19 @@ def _probe_names(path: Path) -> list[str]:
     return [
         node.name for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     ]
+
+
+def _content(path: Path) -> bytes | None:
+    """The bytes of a plain file that is not too large, though its owner may change it in this moment."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        content = file.read(MAX_PART_BYTES + 1)
+    return content if len(content) <= MAX_PART_BYTES else None
 
 
 def _shut_off() -> None:

@@ -24,6 +24,7 @@ from ipykernel.kernelapp import IPKernelApp
 
 from autograder.room.budget import Budget
 from autograder.room.collector import Collector, Part, load_probes, write_part
+from autograder.room.describe import said
 from autograder.room.guard import Guard
 from autograder.room.job import PART_REQUEST, RoomJob
 from autograder.room.scratch import fresh_folder, lay_out
@@ -125,9 +126,9 @@ class RoomKernel(IPythonKernel):
         try:
             self.room.answer(code.removeprefix(PART_REQUEST))
         except BaseException as error:  # a student's object may raise anything while it is looked at
-            said = {"ename": type(error).__name__, "evalue": str(error)[:500], "traceback": []}
-            self.send_response(self.iopub_socket, "error", said)  # type: ignore[no-untyped-call]
-            done |= {"status": "error", **said}
+            told = {"ename": type(error).__name__, "evalue": said(error, 500), "traceback": []}
+            self.send_response(self.iopub_socket, "error", told)  # type: ignore[no-untyped-call]
+            done |= {"status": "error", **told}
         return done
 
 

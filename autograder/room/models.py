@@ -10,6 +10,8 @@ import keras
 import numpy as np
 from keras.src.models.functional import Functional
 
+from autograder.room.describe import said
+
 __all__ = [
     "ACTIVATION_GRID",
     "describe_compilation",
@@ -61,7 +63,7 @@ def _described(keep: Keep, model: keras.Model, input_shape: Shapes | None) -> di
         record["output_shapes"] = [list(tensor.shape[1:]) for tensor in graph.outputs]
         record["outputs"] = _outputs(keep, graph)
     except Exception as error:
-        record["problem"] = f"{type(error).__name__}: {error}"[:2000]
+        record["problem"] = said(error)
     return record
 
 

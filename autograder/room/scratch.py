@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 __all__ = ["FREE_BYTES", "fresh_folder", "lay_out"]
@@ -39,10 +40,22 @@ def fresh_folder(folder: Path) -> None:
 
 def _make_room(folder: Path) -> None:
     """Delete the largest files of the scratch folder where a notebook has filled it."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    for path in sorted(files, key=lambda path: path.lstat().st_size, reverse=True):
+    for _, path in sorted(_files(folder), reverse=True):
         state = os.statvfs(folder)
         if state.f_bavail * state.f_frsize >= FREE_BYTES:
             return
         with contextlib.suppress(OSError):
-            path.unlink()
+            Path(path).unlink()
+
+
+def _files(folder: Path) -> Iterator[tuple[int, str]]:
+    """The size and path of every file; what is closed, too deep or gone meanwhile is passed over."""
+    folders = [str(folder)]
+    while folders:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                else:
+                    with contextlib.suppress(OSError):
+                        yield entry.stat(follow_symlinks=False).st_size, entry.path
