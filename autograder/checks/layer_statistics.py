@@ -58,6 +58,11 @@ class _Try:
         """Of each layer's output."""
         return np.array([values.mean() for values in self.outputs])
 
+    def close(self, given: np.ndarray, truth: np.ndarray) -> bool:
+        """Whether these figures are the true ones, for such a network."""
+        with np.errstate(all="ignore"):
+            return bool((np.abs(given - truth) <= self.tolerance * np.maximum(1, np.abs(truth))).all())
+
     @property
     def deviations(self) -> np.ndarray:
         """Of each layer's output."""
@@ -242,15 +247,15 @@ def _means(one: _Try) -> list[Finding]:
     if one.rows is None:
         return _no_rows(one)
     given = one.rows[:, 0]
-    if _close(given, one.means):
+    if one.close(given, one.means):
         return []
-    if _close(given, one.deviations):
+    if one.close(given, one.deviations):
         message = "The first column holds standard deviations; asked for are the means first."
-    elif _close(given, np.array([values.mean() for values in one.before])):
+    elif one.close(given, np.array([values.mean() for values in one.before])):
         message = "The means are those ahead of the activation; a layer's output is what comes out of it."
     else:
         message = f"The means that {FUNCTION} gives are not those of the outputs of the hidden layers."
-        message += _first_difference(given, one.means)
+        message += _first_difference(one, given, one.means)
     return [Finding(message=message)]
 
 
@@ -258,19 +263,20 @@ def _deviations(one: _Try) -> list[Finding]:
     if one.rows is None:
         return _no_rows(one)
     given = one.rows[:, 1]
-    if _close(given, one.deviations):
+    if one.close(given, one.deviations):
         return []
-    if _close(given, one.deviations**2):
+    if one.close(given, one.deviations**2):
         message = "The second column holds variances; the standard deviation is the square root of that."
-    elif _close(given, one.means):
+    elif one.close(given, one.means):
         message = "The second column holds means; asked for are the standard deviations there."
-    elif _close(given, np.array([values.std() for values in one.before])):
+    elif one.close(given, np.array([values.std() for values in one.before])):
         message = (
             "The standard deviations are those ahead of the activation; a layer's output is what comes out "
             "of it."
         )
     elif any(
-        _close(given, np.array([values.std(axis=axis).mean() for values in one.outputs])) for axis in (0, 1)
+        one.close(given, np.array([values.std(axis=axis).mean() for values in one.outputs]))
+        for axis in (0, 1)
     ):
         message = (
             "The standard deviations are those of single units or single rows, averaged. Take one over all "
@@ -280,15 +286,10 @@ def _deviations(one: _Try) -> list[Finding]:
         message = (
             f"The standard deviations that {FUNCTION} gives are not those of the hidden layers' outputs."
         )
-        message += _first_difference(given, one.deviations)
+        message += _first_difference(one, given, one.deviations)
     return [Finding(message=message)]
 
 
-def _first_difference(given: np.ndarray, truth: np.ndarray) -> str:
-    wrong = [at for at in range(len(truth)) if not _close(given[at : at + 1], truth[at : at + 1])]
+def _first_difference(one: _Try, given: np.ndarray, truth: np.ndarray) -> str:
+    wrong = [at for at in range(len(truth)) if not one.close(given[at : at + 1], truth[at : at + 1])]
     return f" The first that is off is that of hidden layer {wrong[0] + 1}." if wrong else ""
-
-
-def _close(given: np.ndarray, truth: np.ndarray, tolerance: float) -> bool:
-    with np.errstate(all="ignore"):
-        return bool((np.abs(given - truth) <= tolerance * np.maximum(1, np.abs(truth))).all())
