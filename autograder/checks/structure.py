@@ -328,7 +328,10 @@ def starts_from(model: ModelView, block: Block, family: str) -> bool:
         return False
     # In a layer with many more inputs than units two families come close. Then it counts what the layer says,
     # unless its weights, set by hand, are clearly those of the family asked for.
-    other = variances.get(block.initialiser.family, variances[family]) ** 0.5
+    others = [variance**0.5 for variance in variances.values() if variance != variances[family]]
+    nearest = min(others, key=lambda other: abs(spread - other), default=wanted)
+    named = block.initialiser.family
+    other = variances[named] ** 0.5 if named else nearest
     return bool(other == wanted or abs(spread - wanted) + STRAY * wanted < abs(spread - other))
 
 

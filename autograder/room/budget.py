@@ -21,8 +21,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from autograder.room.compiled import describe_compilation
 from autograder.room.describe import Recorder, row_hashes, said, sample_positions
-from autograder.room.models import describe_compilation
 
 __all__ = ["Budget"]
 

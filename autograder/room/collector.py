@@ -15,7 +15,8 @@ import keras
 import numpy as np
 
 from autograder.room.describe import PRIVATE, Record, Recorder, said
-from autograder.room.models import Shapes, describe_model, library_bases
+from autograder.room.models import Shapes, describe_model
+from autograder.room.opened import library_bases
 from autograder.room.stream import npz_bytes
 
 __all__ = ["Collector", "Part", "ProbeRoom", "load_probes", "write_part"]
