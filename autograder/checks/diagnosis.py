@@ -84,11 +84,16 @@ ONE_LAYER = {1, 2}
 _A_TRAINING = "A training"
 
 
+_SHORT = {"bce": BINARY}
+"""Other names that Keras has for a loss."""
+
+
 def loss_name(compilation: Compilation | None) -> str:
     """The loss that a model was compiled with, in small letters and without underscores."""
     loss: Any = compilation.loss if compilation else None
     name = loss.get("name", "") if isinstance(loss, dict) else loss
-    return name.replace("_", "").lower() if isinstance(name, str) else ""
+    plain = name.replace("_", "").lower() if isinstance(name, str) else ""
+    return _SHORT.get(plain, plain)
 
 
 def _whole_labels(labels: ArrayView | None) -> bool:

@@ -27,6 +27,7 @@ __all__ = [
     "check_sizes",
     "class_numbers",
     "preparations",
+    "unlike",
 ]
 
 SHARED = 0.005
@@ -179,9 +180,7 @@ def check_scaled_alike(evidence: Evidence, model: str, sets: tuple[str, ...] = S
         found = scaled[which]
         if first is None or found is None:
             continue
-        images = part.images[:COMPARED]
-        wanted = first.apply(images)
-        if float(np.abs(found.apply(images) - wanted).mean()) > UNLIKE * float(wanted.std()):
+        if unlike(found, first, part.images):
             message = (
                 f"The pixels of `{part.images_name}` are scaled otherwise than those of "
                 f"`{parts[sets[0]].images_name}`: to a network that was trained on the latter, its pictures "
@@ -189,6 +188,13 @@ def check_scaled_alike(evidence: Evidence, model: str, sets: tuple[str, ...] = S
             )
             findings.append(Finding(message=message, where=part.images_name))
     return findings
+
+
+def unlike(one: Preparation, other: Preparation, images: np.ndarray) -> bool:
+    """Whether two preparations make something else of the first of these images."""
+    wanted = other.apply(images[:COMPARED])
+    strays = float(np.abs(one.apply(images[:COMPARED]) - wanted).mean())
+    return strays > UNLIKE * float(wanted.std())
 
 
 def _preparation(evidence: Evidence, part: Part) -> Preparation | None:
