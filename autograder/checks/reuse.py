@@ -134,7 +134,7 @@ def _on_any(evidence: Evidence, probe: str, look: Callable[[_Run], list[Finding]
         return []
     if judged:
         return judged[0]
-    raise failed[-1]
+    raise failed[0]
 
 
 def _hidden(model: ModelView) -> tuple[Block, ...]:
