@@ -17,6 +17,8 @@ __all__ = ["BINARY", "CATEGORICAL", "SPARSE", "Loss", "gives_accuracy", "name_of
 
 SPARSE, CATEGORICAL = "sparse_categorical_crossentropy", "categorical_crossentropy"
 BINARY = "binary_crossentropy"
+_SHORT = {"bce": BINARY}
+"""Other names that Keras has for a loss."""
 _ROWS = 12
 _TOLERANCE = 1e-3
 _MOST_CLASSES = 1000
@@ -40,7 +42,7 @@ class Loss:
     def family(self) -> str:
         """Its name without case and underscores; that of Keras's own where it is one of these."""
         if self.whole == self.one_hot:
-            return plain(self.name)
+            return plain(_SHORT.get(plain(self.name), self.name))
         return plain(SPARSE if self.whole else CATEGORICAL)
 
 

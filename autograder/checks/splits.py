@@ -27,6 +27,7 @@ __all__ = [
     "check_sizes",
     "class_numbers",
     "preparations",
+    "unlike",
 ]
 
 SHARED = 0.005
@@ -189,7 +190,7 @@ def _not_in_proportion(rows: np.ndarray, images: np.ndarray) -> str:
     if len(np.unique(became)) <= 2:
         return (
             "dark ones and bright ones have become two numbers, with nothing between them. Whole numbers "
-            "have no fractions: look at where the pixels are turned into `float32`, and at how they are divided."
+            "have no fractions: look at where the pixels turn into `float32`, and at how they are divided."
         )
     steps = np.diff(became)
     falls = steps < -span / 2
@@ -213,9 +214,7 @@ def check_scaled_alike(evidence: Evidence, model: str, sets: tuple[str, ...] = S
         found = scaled[which]
         if first is None or found is None:
             continue
-        images = part.images[:COMPARED]
-        wanted = first.apply(images)
-        if float(np.abs(found.apply(images) - wanted).mean()) > UNLIKE * float(wanted.std()):
+        if unlike(found, first, part.images):
             message = (
                 f"The pixels of `{part.images_name}` are scaled otherwise than those of "
                 f"`{parts[sets[0]].images_name}`: to a network that was trained on the latter, its pictures "
@@ -223,6 +222,13 @@ def check_scaled_alike(evidence: Evidence, model: str, sets: tuple[str, ...] = S
             )
             findings.append(Finding(message=message, where=part.images_name))
     return findings
+
+
+def unlike(one: Preparation, other: Preparation, images: np.ndarray) -> bool:
+    """Whether two preparations make something else of the first of these images."""
+    wanted = other.apply(images[:COMPARED])
+    strays = float(np.abs(one.apply(images[:COMPARED]) - wanted).mean())
+    return strays > UNLIKE * float(wanted.std())
 
 
 def _preparation(evidence: Evidence, part: Part) -> Preparation | None:

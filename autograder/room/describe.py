@@ -124,6 +124,8 @@ class Recorder:
         if isinstance(thing, (tf.Tensor, tf.Variable, keras.Variable)):
             array = np.asarray(thing)
             return _number(array[()]) if array.ndim == 0 else self._array(array)
+        if _type_name(thing).startswith("pandas.") and hasattr(thing, "to_numpy"):
+            return self._array(np.asarray(thing.to_numpy()))
         if isinstance(thing, keras.callbacks.History) or _looks_like_history(thing):
             return self._history(thing)
         if isinstance(thing, keras.Model):
