@@ -183,9 +183,9 @@ def _not_in_proportion(rows: np.ndarray, images: np.ndarray) -> str:
     sums, squares = (np.bincount(pixels.ravel(), weights=rows.ravel() ** power) for power in (1, 2))
     seen = counts[: len(sums)] > 0
     became = sums[seen] / counts[: len(sums)][seen]
-    spread = squares[seen] / counts[: len(sums)][seen] - became**2
+    spread = np.sqrt(np.maximum(squares[seen] / counts[: len(sums)][seen] - became**2, 0)).max()
     span = float(np.ptp(became))
-    if not span or float(spread.max()) > (SAME_PIXEL * span) ** 2 or len(became) < FEW_LEVELS:
+    if not span or not spread <= SAME_PIXEL * span or len(became) < FEW_LEVELS:
         return ""
     if len(np.unique(became)) <= 2:
         return (
