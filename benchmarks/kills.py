@@ -39,6 +39,7 @@ from autograder.batch.status import read_status
 PROGRAM = Path(__file__).with_name("stub_batch.py")
 START_SECONDS = 60
 DOWN_SECONDS = 3.0
+WAIT_SECONDS = 10.0
 START_SHARE = 0.002
 """How probable it is, each tenth of a second, not to wait for the start of a batch before killing."""
 IMAGES = ("python:3.11-slim", "local/python:3.11-slim")
@@ -157,6 +158,11 @@ class Batch:
         self.process.wait()
         return True
 
+    def end(self) -> None:
+        """See that it doesn't outlive this script."""
+        if self.running():
+            self.kill()
+
     def kill_judge(self) -> bool:
         """Kill a judging process."""
         found = [one for one in self._family() if "spawn_main" in " ".join(_command(one))]
@@ -179,7 +185,7 @@ class Batch:
     def kill_container(self) -> bool:
         """Kill a container, as somebody at the engine might; a whole sandbox where there is no engine."""
         if self.engine is None:
-            return _kill_one([one for one in self._family() if _command(one)[:1] == ["bwrap"]])
+            return _kill_one([one for one in self._family() if Path(_command(one)[0]).name == "bwrap"])
         return any(self.engine.docker("kill", name).returncode == 0 for name in self._containers()[:1])
 
     def _containers(self) -> list[str]:
@@ -244,11 +250,14 @@ def grade_and_kill(
             assert batch.process is not None
             batch.process.wait(random.uniform(0, 2 * pause) if done.total() < kills else None)
         if done.total() < kills and batch.running():
-            # What is rare at any moment gets its turn; a batch that is gone is nothing to kill in any more.
-            for way in sorted(ways, key=lambda way: (done[way], random.random())):
-                if batch.running() and ways[way]():
+            way = min(ways, key=lambda way: (done[way], random.random()))
+            # What is rarely there is waited for, or it would hardly ever be killed.
+            until = time.monotonic() + WAIT_SECONDS
+            while batch.running() and time.monotonic() < until:
+                if ways[way]():
                     done[way] += 1
                     break
+                time.sleep(0.05)
 
 
 def demand_whole(out: Path, scores: dict[str, int]) -> None:
@@ -328,6 +337,7 @@ def main(
             place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="autograder-kills-")))
             scores = write_place(place, submissions, seconds)
             batch = Batch(place=place, kind=kind, image=image, jobs=jobs, engine=engine)
+            stack.callback(batch.end)
             started = time.monotonic()
             done = grade_and_kill(batch, scores, left if number else 0, pause)
             took = time.monotonic() - started

@@ -69,7 +69,7 @@ class TestStarting:
         assert "loaded []" == found.stdout.splitlines()[-1]
 
     @pytest.mark.parametrize(
-        "command", ["grade", "rejudge", "show", "export", "build", "image", "demo", "doctor"]
+        "command", ["grade", "rejudge", "status", "show", "export", "build", "image", "demo", "doctor"]
     )
     def test_every_command_explains_itself(self, command):
         """Each command has a help text."""
@@ -88,6 +88,32 @@ class TestStarting:
         )
 
         assert "version" in found.stdout
+
+
+class TestStatus:
+    """`autograder status`."""
+
+    def test_after_a_batch(self, tmp_path, grade):
+        """It says how the batch ended, who has no score and why, and how many are what."""
+        grade()
+        found = run("status", tmp_path / "out")
+
+        assert re.search(r"grade deep: 2 of 2 done in \d+ s; complete", found.stdout)
+        assert re.search(r"lee\s*│ ungradable", found.stdout)
+        assert "1 graded, 1 ungradable, 0 fault, 0 running, 0 judging, 0 waiting" in found.stdout
+
+    def test_json(self, tmp_path, grade):
+        """With --json it is all there for a program."""
+        grade()
+        found = json.loads(run("status", tmp_path / "out", "--json").stdout)
+
+        assert [("kim", "done", "graded"), ("lee", "done", "ungradable")] == [
+            (one["submission"], one["state"], one["outcome"]) for one in found["standings"]
+        ]
+
+    def test_no_batch(self, tmp_path):
+        """A folder without a batch is refused."""
+        assert 2 == run("status", tmp_path).exit_code
 
 
 class TestGrading:

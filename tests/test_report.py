@@ -6,8 +6,9 @@ import io
 import pytest
 from rich.console import Console
 
+from autograder.batch.status import Standing, Status
 from autograder.records import Outcome, QuestionScore, Verdict
-from autograder.report import live_progress, outcome_line, print_table, write_grades
+from autograder.report import live_progress, outcome_line, print_status, print_table, write_grades
 
 
 def graded(name, score=7.5, **changes):
@@ -145,3 +146,59 @@ def test_progress_on_a_terminal():
     text = out.file.getvalue()
 
     assert (True, False, True) == ("kim: 7.5/10" in text, "lee: 7.5/10" in text, "2/2" in text)
+
+
+class TestStatus:
+    """How far a batch is."""
+
+    START, LATER = "2026-01-02T10:00:00+00:00", "2026-01-02T10:05:00+00:00"
+
+    def shown(self, **changes):
+        """What is printed of a batch of four, five minutes after it began."""
+        standings = (
+            Standing(
+                submission="choi",
+                state="done",
+                attempt=1,
+                started=self.START,
+                ended=self.LATER,
+                outcome="graded",
+            ),
+            Standing(
+                submission="kim", state="judging", attempt=2, started=self.LATER, reason="the judge died"
+            ),
+            Standing(submission="lee", state="waiting"),
+            Standing(submission="[red]x\x1b[1m", state="done", outcome="fault", reason="no [b]disk"),
+        )
+        settings = {"alive": True, "ended": "", "ending": "", "paused": "", "standings": standings} | changes
+        output = console()
+        status = Status(kind="grade", lab="deep", sandbox="docker", jobs=2, started=self.START, **settings)
+        print_status(status, self.LATER, output)
+        return output.file.getvalue()
+
+    def test_under_way(self):
+        """Who is under way, was tried before or has no score stands in the table; names are text."""
+        text = self.shown()
+
+        assert "grade deep: 2 of 4 done in 5 min; under way, about 5 min left" in text
+        assert "1 graded, 0 ungradable, 1 fault, 0 running, 1 judging, 1 waiting" in text
+        assert ["kim", "[red]x[1m"] == [
+            line.split("│")[1].strip() for line in text.splitlines() if "│" in line
+        ]
+        assert "no [b]disk" in text
+
+    def test_a_pause(self):
+        """Why all wait is said."""
+        assert "the engine is gone" in self.shown(paused="the engine is gone").splitlines()[1]
+
+    @pytest.mark.parametrize(
+        ("changes", "expected"),
+        [
+            ({"alive": False}, "2 of 4 done; it was killed; run the same command again to go on"),
+            ({"alive": None}, "2 of 4 done; under way, or killed: it was started on another machine"),
+            ({"ended": LATER, "ending": "interrupted", "alive": False}, "2 of 4 done in 5 min; interrupted"),
+        ],
+    )
+    def test_not_under_way(self, changes, expected):
+        """A batch that does not run says why, or that it can't be known."""
+        assert expected in self.shown(**changes)

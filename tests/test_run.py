@@ -10,7 +10,7 @@ from submissions import make_labs
 
 from autograder.errors import MachineFault
 from autograder.labs import find_lab
-from autograder.run import ATTEMPTS, MODELS_USER, NOTEBOOK_USER, START_SECONDS, collect_evidence
+from autograder.run import ATTEMPTS, MODELS_USER, NOTEBOOK_USER, START_SECONDS, collect_evidence, try_room
 from autograder.sandbox.contract import Ending, How
 
 COLLECTED = {"event": "collected"}
@@ -86,7 +86,9 @@ class ScriptedSandbox:
     @property
     def skips(self):
         """What each attempt at the notebook was told to leave out."""
-        return [json.loads(dict(job.environment)["ROOM_SKIP"]) for job in self.jobs[1:]]
+        return [
+            json.loads(dict(job.environment)["ROOM_SKIP"]) for job in self.jobs if job.stage == "notebook"
+        ]
 
 
 @pytest.fixture
@@ -349,6 +351,36 @@ class TestMachine:
 
         with pytest.raises(MachineFault, match="the engine is gone"):
             collect(Broken())
+
+    def test_a_job_that_somebody_killed(self, collect):
+        """A job that was killed, by no limit of its own, is run once more as it is, and nobody is blamed."""
+        killed = Script(files={"names.json": "1"}, says=(lost(3),), how=How.KILLED, status=137)
+        sandbox = ScriptedSandbox(
+            MODELS, killed, Script(), models=attrs.evolve(MODELS, files={}, how=How.KILLED)
+        )
+        folder = collect(sandbox)
+
+        assert ["models", "models", "notebook", "notebook"] == [job.stage for job in sandbox.jobs]
+        assert ({}, [{}, {}]) == (read(folder, "models.json"), [skip["cells"] for skip in sandbox.skips])
+
+    def test_a_job_that_kills_itself(self, collect):
+        """What is killed twice has done it itself."""
+        killed = Script(says=(started(3),), how=How.KILLED, status=137)
+        sandbox = ScriptedSandbox(killed, killed, Script())
+        collect(sandbox)
+
+        assert [{}, {}, {"3": [-1]}] == [skip["cells"] for skip in sandbox.skips]
+
+    def test_an_empty_room(self, tmp_path):
+        """A machine that is well runs an empty room; one that isn't is at fault, in its own words."""
+        settings = {"data": tmp_path, "kit": tmp_path, "batch": "ag-1", "name": "ag-1-trial"}
+        sandbox = ScriptedSandbox()
+        try_room(sandbox, **settings)
+
+        assert [("models", "ag-1-trial")] == [(job.stage, job.name) for job in sandbox.jobs]
+        with pytest.raises(MachineFault, match="an empty room ended with: finished, exit status 1") as caught:
+            try_room(ScriptedSandbox(models=Script(says=("no space left",), status=1)), **settings)
+        assert "no space left" == caught.value.hint
 
     @pytest.mark.parametrize("how", list(How))
     def test_a_job_that_ended_before_its_first_word(self, collect, how):
