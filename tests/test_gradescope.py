@@ -223,6 +223,17 @@ class TestSetup:
         assert f"brought -m venv {container}/opt/autograder/venv" in log
         assert "python -P -m autograder.gradescope prepare" == log[-1]
 
+    def test_uv_is_the_projects(self):
+        """The uv whose hashes are in the zip is the one with which the project itself is set up."""
+        run = (Path(bundle.__file__).parents[2] / "run").read_text(encoding="utf-8")
+        (version,) = re.findall(r"^UV=(\S+)$", run, re.MULTILINE)
+
+        assert (
+            (SCRIPTS / "uv.txt")
+            .read_text(encoding="utf-8")
+            .startswith(f"uv=={version} \\\n    --hash=sha256:")
+        )
+
     @pytest.mark.parametrize("broken", ["apt-get", "prepare"])
     def test_what_fails_fails_the_build(self, container, broken):
         """A step that fails ends the script with its status, so that no image is made."""
