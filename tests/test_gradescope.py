@@ -223,6 +223,14 @@ class TestSetup:
         assert f"brought -m venv {container}/opt/autograder/venv" in log
         assert "python -P -m autograder.gradescope prepare" == log[-1]
 
+    def test_uv_is_the_projects(self):
+        """The uv whose hashes are in the zip is the one with which the project itself is set up."""
+        run = (Path(bundle.__file__).parents[2] / "run").read_text(encoding="utf-8")
+        (version,) = re.findall(r"^UV=(\S+)$", run, re.MULTILINE)
+        first, second, *_ = (SCRIPTS / "uv.txt").read_text(encoding="utf-8").splitlines()
+
+        assert (f"uv=={version} \\", "--hash=sha256") == (first, second.strip().partition(":")[0])
+
     @pytest.mark.parametrize("broken", ["apt-get", "prepare"])
     def test_what_fails_fails_the_build(self, container, broken):
         """A step that fails ends the script with its status, so that no image is made."""

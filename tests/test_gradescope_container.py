@@ -11,7 +11,7 @@ import pytest
 from attacks.making import Attack, attacked, honest, words_of, write_submission, wrong
 from sandbox_jobs import make_sandbox
 
-from autograder.build.bundle import tests_for
+from autograder.build import bundle as hidden
 from autograder.gradescope.bundle import write_bundle
 from autograder.labs import find_lab
 
@@ -119,7 +119,7 @@ def test_an_attack_finds_nothing_and_gains_nothing(image, tmp_path):
     """Wrong work keeps its true score around a search of all files for what the hidden tests say."""
     lab = find_lab(LAB)
     search = Attack(
-        name="search", place="last", settings=(("WORDS", words_of(tests_for(lab))), ("SECONDS", 60))
+        name="search", place="last", settings=(("WORDS", words_of(hidden.tests_for(lab))), ("SECONDS", 90))
     )
     ran = grade(image, write_submission(tmp_path / "in", lab, attacked(wrong(lab), search)), tmp_path)
     cells = json.loads(ran.notebook)["cells"]

@@ -69,7 +69,7 @@ def _packed_data(lab: Lab, folder: Path) -> Path:
 
 def _files(lab: Lab, identity: str) -> Iterator[tuple[str, Path]]:
     """What goes into the zip as it is, by name: no solution, and of other labs only what they ask for."""
-    for name in ("setup.sh", "run_autograder"):
+    for name in ("setup.sh", "run_autograder", "uv.txt"):
         yield name, _SCRIPTS / name
     lock = _PACKAGE.parent / "requirements.lock"
     if not lock.is_file():

@@ -7,7 +7,6 @@ umask 022
 
 ours=/opt/autograder
 python=$ours/venv/bin/python
-UV=0.13.8
 
 # The hidden tests and marks are nobody's but root's.
 chmod -R u=rwX,go= /autograder/source
@@ -32,7 +31,8 @@ install_python() {
     find_python && return
     # Ubuntu 22.04 has Python 3.10. uv knows the hashes of the Pythons that it brings.
     python3 -m venv "$ours/uv" >&2
-    "$ours/uv/bin/python" -m pip install --quiet --disable-pip-version-check --no-cache-dir "uv==$UV" >&2
+    "$ours/uv/bin/python" -m pip install --quiet --disable-pip-version-check --no-cache-dir --require-hashes \
+        --requirement /autograder/source/uv.txt >&2
     UV_PYTHON_INSTALL_DIR=$ours/python "$ours/uv/bin/uv" python install --quiet --no-bin 3.11 >&2
     UV_PYTHON_INSTALL_DIR=$ours/python "$ours/uv/bin/uv" python find --managed-python 3.11
 }
