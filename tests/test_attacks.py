@@ -91,11 +91,12 @@ def grade(place, lab, data, sandbox, notebooks, jobs=2):
 # ---------------------------------------------------------------------------------------- patching and prying
 
 PRYING = (
-    *("frames", "streams", "driver_memory", "forged_parts", "network"),
-    *("hooks", "equal_to_everything", "instances"),
-    *("search", "evaluate", "otter", "get_config", "functions", "room_functions", "saving", "shell"),
+    *("frames", "streams", "driver_memory", "forged_parts", "network", "environment"),
+    *("hooks", "equal_to_everything", "objects", "instances"),
+    *("search", "leftovers", "daemons", "prompts", "widgets", "messages", "afterwards"),
+    *("evaluate", "otter", "get_config", "functions", "room_functions", "saving", "shell"),
 )
-PLACES = dict.fromkeys(PRYING[:5], "first") | dict.fromkeys(PRYING[5:7], "q1") | {"instances": "q3"}
+PLACES = dict.fromkeys(PRYING[:6], "first") | dict.fromkeys(PRYING[6:9], "q1") | {"instances": "q3"}
 
 
 def prying(lab, port, *solutions):
@@ -158,10 +159,10 @@ def test_no_hidden_test_and_no_expected_value_can_be_found(pried, which):
 
 @pytest.mark.parametrize("which", ["honest", "wrong"])
 def test_nothing_outside_the_kernel_can_be_reached(pried, which):
-    """The driver's memory and streams, read-only folders, the host and the network are closed."""
-    lines = pried[which].printed[:5]
+    """The driver's memory and streams, read-only folders, links, the host and the network are closed."""
+    lines = [line for line in pried[which].printed if "[" in line and "found" not in line]
 
-    assert ["attack ran []"] * 5 == lines
+    assert ["attack ran []"] * 7 == lines
 
 
 # --------------------------------------------------------------------------------------- killing and starving
