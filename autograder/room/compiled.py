@@ -86,7 +86,7 @@ def _listed(metrics: Any) -> list[Any]:
 def _described(
     thing: Any, compute: Callable[[Any, np.ndarray, np.ndarray], float], classes: int
 ) -> str | dict[str, Any] | None:
-    """A loss or metric as text, or as {"name": ..., "config": ...}; of a student's own, with what it gives."""
+    """A loss or metric as text, or as {"name", "config"}; one of a student's own with what it gives, too."""
     if thing is None or isinstance(thing, str):
         return thing
     if isinstance(thing, type) and _is_keras(thing):
