@@ -411,3 +411,36 @@ def test_weights_of_an_own_dense_layer_are_judged_by_their_spread(tmp_path):
     assert [True, False] == [not findings for findings in found("he_normal")]
     assert [False, True] == [not findings for findings in found("lecun_normal")]
     assert [False, False] == [not findings for findings in found("glorot_uniform")]
+
+
+class Drops(keras.Model):
+    """A model that drops only if it is told that it is trained, as TensorFlow's documentation has it."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.first, self.drop, self.last = keras.layers.Dense(6), layer, keras.layers.Dense(3)
+
+    def call(self, inputs, training=False):
+        """With noise in training."""
+        values = self.first(inputs)
+        if training:
+            values = self.drop(values, training=training)
+        return self.last(values)
+
+
+@pytest.mark.parametrize(
+    ("layer", "kinds"),
+    [
+        (keras.layers.AlphaDropout(0.25), ["dense", "alpha_dropout", "dense"]),
+        (keras.layers.Rescaling(2.0), ["dense", "dense"]),
+    ],
+    ids=["noise", "anything else"],
+)
+def test_what_is_there_in_training_only(tmp_path, layer, kinds):
+    """Dropout behind `if training:` is in the network, asleep as any other; nothing else is."""
+    model = Drops(layer)
+    model(np.zeros((1, 4), np.float32))
+    graph = structure.graph_of(read_back(tmp_path, {}, model=model).model("model"))
+
+    assert ["input", *kinds] == [node.kind for node in graph.nodes]
+    assert not any(node.get("training") for node in graph.nodes)

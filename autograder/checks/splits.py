@@ -190,7 +190,7 @@ def _not_in_proportion(rows: np.ndarray, images: np.ndarray) -> str:
     if len(np.unique(became)) <= 2:
         return (
             "dark ones and bright ones have become two numbers, with nothing between them. Whole numbers "
-            "have no fractions: look at where the pixels turn into `float32`, and at how they are divided."
+            "have no fractions: look at where the pixels turn into `float32`, and how they are divided."
         )
     steps = np.diff(became)
     falls = steps < -span / 2

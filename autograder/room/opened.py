@@ -18,9 +18,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras.src.models.functional import Functional
+from keras.src.ops.function import map_graph
 
 __all__ = ["call_of", "distinct_names", "library_bases", "opened", "understand_tensorflow"]
 
+_NOISES = (
+    *(keras.layers.Dropout, keras.layers.AlphaDropout, keras.layers.GaussianDropout),
+    keras.layers.GaussianNoise,
+)
+"""What may be there in training only."""
 _ROUNDS = 4
 """Blocks within blocks are opened one inside another, so deep at most."""
 _ROWS = 16
@@ -70,8 +76,40 @@ def call_of(layer: Any) -> Callable[..., Any]:
     call: Callable[..., Any] = layer.call
     with contextlib.suppress(KeyError, TypeError, ValueError):
         default = inspect.signature(call).parameters["training"].default
-        return lambda *args, **settings: call(*args, **_unless(settings, training=default))
+        return functools.partial(_call, call, default)
     return call
+
+
+def _call(call: Callable[..., Any], default: Any, *args: Any, **settings: Any) -> Any:
+    """What a call gives where nothing is said of training: with the noise that some make only if it is."""
+    settings = _unless(settings, training=default)
+    plain = call(*args, **settings)
+    if settings["training"] is not None:
+        return plain
+    with contextlib.suppress(Exception):
+        noisy = call(*args, **{**settings, "training": True})
+        own = {id(layer): said.get("training") for layer, said in _calls(args, plain)}
+        calls = _calls(args, noisy)
+        added = [
+            layer for layer, _ in calls if isinstance(layer, keras.layers.Layer) and id(layer) not in own
+        ]
+        if added and all(isinstance(layer, _NOISES) for layer in added):
+            for layer, said in calls:
+                if "training" in said:
+                    said["training"] = own.get(id(layer))
+            return noisy
+    return plain
+
+
+def _calls(inputs: Any, outputs: Any) -> list[tuple[Any, dict[str, Any]]]:
+    """The layers and operations between symbolic tensors, each with the settings of its call."""
+    ends = [
+        [one for one in keras.tree.flatten(some) if keras.backend.is_keras_tensor(one)]
+        for some in (inputs, outputs)
+    ]
+    _, by_depth, *_ = map_graph(*ends)
+    nodes = [node for some in by_depth.values() for node in some if not node.is_input]
+    return [(node.operation, node.arguments.kwargs) for node in nodes]
 
 
 def _unless(settings: dict[str, Any], *, training: Any) -> dict[str, Any]:

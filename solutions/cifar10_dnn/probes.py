@@ -16,7 +16,7 @@ def build_dnn(room):
 
 
 def two_networks(room):
-    """What two networks of `build_dnn()` have in common: whether they are one, and how many of the weights."""
+    """What two networks of `build_dnn()` have in common: whether they are one, and how many weights."""
     one, other = (_built(room.defined("build_dnn")()) for _ in range(2))
     shared = {id(weight) for weight in one.weights} & {id(weight) for weight in other.weights}
     return {"same": one is other, "shared": len(shared)}
