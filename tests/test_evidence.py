@@ -425,6 +425,22 @@ class TestViews:
         with pytest.raises(EvidenceProblem):
             view(record, array_record()[1])
 
+    def test_tables_of_pandas(self):
+        """A column or a table of numbers is the array that it holds; one of words is none."""
+        pytest.importorskip("keras")
+        import pandas as pd
+
+        from autograder.room.describe import Recorder
+
+        recorder = Recorder()
+        column, table, words = (
+            view(recorder.value(thing), recorder.arrays)
+            for thing in (pd.Series([3, 1]), pd.DataFrame({"a": [1.5]}), pd.Series(["a"]))
+        )
+
+        assert ([3, 1], (1, 1)) == (column.data.tolist(), table.shape)
+        assert not isinstance(words, ArrayView)
+
     def test_an_unknown_kind_is_opaque(self):
         """What the format does not know is something of some type, and nothing more."""
         assert OpaqueView(type="student.Agreeable") == view(

@@ -78,10 +78,7 @@ def _of_the_plain_one_alone(
     seen, scales = _figures(evidence, fits), _scales(named)
 
     def may_be_own(key: str, number: float) -> bool:
-        kinds = _kinds(key)
-        of_all, of_others, of_own = (
-            any(_among(number, figures[kind], scales) for kind in kinds) for figures in (seen, others, mine)
-        )
+        of_all, of_others, of_own = (_is_of(key, number, figures, scales) for figures in (seen, others, mine))
         return of_own or (of_all and not of_others)
 
     if not own or any(may_be_own(key, number) for key, number in named):
@@ -114,9 +111,7 @@ def _held_to_runs(
     evidence: Evidence, name: str, question: str, named: list[tuple[str, float]]
 ) -> list[Finding]:
     seen, scales = _figures(evidence, fits_of_question(evidence, question)), _scales(named)
-    strange = [
-        number for key, number in named if not any(_among(number, seen[kind], scales) for kind in _kinds(key))
-    ]
+    strange = [number for key, number in named if not _is_of(key, number, seen, scales)]
     if len(named) - len(strange) >= _FEWEST:
         return []
     message = (
@@ -140,6 +135,11 @@ def _scales(named: list[tuple[str, float]]) -> tuple[int, ...]:
     """What figures may be multiplied by: by 100 as well, where one that is no loss lies beyond 1."""
     percent = any(abs(number) > 1 for key, number in named if "loss" not in _kinds(key))
     return (1, 100) if percent else (1,)
+
+
+def _is_of(key: str, number: float, figures: Mapping[str, set[float]], scales: tuple[int, ...]) -> bool:
+    """Whether a figure is one of those that its key names. A loss is never in percent."""
+    return any(_among(number, figures[kind], (1,) if kind == "loss" else scales) for kind in _kinds(key))
 
 
 def _among(number: float, figures: set[float], scales: tuple[int, ...], tolerance: float = TOLERANCE) -> bool:
