@@ -22,6 +22,7 @@ from autograder.evidence import unpack
 from autograder.labs import Lab
 from autograder.room.stream import EVENT_MARK
 from autograder.sandbox.contract import Ending, How, Job, Limits, Sandbox
+from autograder.sandbox.streams import crowding
 
 __all__ = ["MODELS_USER", "NOTEBOOK_USER", "collect_evidence", "try_room"]
 
@@ -133,7 +134,7 @@ def _attempts(
                 hint=_tail(streams / "events") or "run `autograder doctor`",
             )
         yield _Attempt(number=number, skip=json.loads(json.dumps(skip)), ending=ending, events=events)
-        seconds_left -= ending.wall_seconds
+        seconds_left -= ending.wall_seconds / crowding()
         if not _blame(skip, events, ending) or seconds_left < START_SECONDS / 2:
             return
         if number == ATTEMPTS - 2:

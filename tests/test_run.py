@@ -8,6 +8,7 @@ import attrs
 import pytest
 from submissions import make_labs
 
+from autograder import run
 from autograder.errors import MachineFault
 from autograder.labs import find_lab
 from autograder.run import ATTEMPTS, MODELS_USER, NOTEBOOK_USER, START_SECONDS, collect_evidence, try_room
@@ -251,9 +252,12 @@ class TestBlame:
         assert ATTEMPTS == len(sandbox.skips)
         assert [None] * (ATTEMPTS - 1) + [0] == [skip["until"] for skip in sandbox.skips]
 
-    def test_attempts_share_their_time(self, collect):
+    @pytest.mark.parametrize("crowded", [1.0, 2.0], ids=["alone", "on a busy machine"])
+    def test_attempts_share_their_time(self, collect, crowded, monkeypatch):
         """All attempts together take twice the time of one at most, and the last gets what is left."""
-        sandbox = ScriptedSandbox(*(Script(says=(lost(cell),), seconds=45) for cell in range(20)))
+        monkeypatch.setattr(run, "crowding", lambda: crowded)
+        took = 45 * crowded
+        sandbox = ScriptedSandbox(*(Script(says=(lost(cell),), seconds=took) for cell in range(20)))
         collect(sandbox)
 
         longest = 60 + START_SECONDS

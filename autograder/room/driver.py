@@ -19,20 +19,26 @@ import subprocess
 import sys
 import tarfile
 import time
+from collections.abc import Coroutine
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from jupyter_core.utils import ensure_async
 from nbclient import NotebookClient
 
 from autograder.room.job import PART_REQUEST, RoomJob
+from autograder.room.patience import Clock
 from autograder.room.stream import event
 
 __all__ = ["main"]
 
+START_SECONDS = 300
+"""A bound for a machine that is busy with much else; alone, a kernel takes some seconds to start."""
 GRACE_SECONDS = 10
 """How long a cell may take to react to being interrupted."""
+TICK_SECONDS = 0.2
 PART_SECONDS = 90
 MAX_CELL_OUTPUT = 200_000
 MAX_PART_BYTES = 120 << 20
@@ -42,6 +48,10 @@ LOST = 3
 
 class _LostKernel(Exception):
     """The kernel died or no longer reacts."""
+
+
+class _Hung(Exception):
+    """The kernel does not react to being interrupted."""
 
 
 _OUTPUT = ("stream", "display_data", "execute_result", "error", "update_display_data")
@@ -76,10 +86,9 @@ class _Run:
         self.client = _Client(
             self.notebook,
             kernel_name="room",
-            timeout=int(job.cell_seconds),
-            interrupt_on_timeout=True,
+            timeout=None,  # time is ours to keep, in `_within`
             allow_errors=True,
-            startup_timeout=90,
+            startup_timeout=START_SECONDS,
             iopub_timeout=4,
             resources={"metadata": {"path": str(job.work)}},
         )
@@ -122,7 +131,7 @@ class _Run:
             )
 
     async def _run_cells(self) -> None:
-        deadline = time.monotonic() + self.job.run_seconds
+        clock = self._clock()
         until = len(self.notebook.cells) if self.job.until is None else self.job.until
         for number, cell in enumerate(self.notebook.cells):
             if cell.cell_type != "code" or not cell.source.strip():
@@ -132,7 +141,7 @@ class _Run:
             left_out = self._left_out(number)
             if left_out is not None and -1 in left_out:
                 record["status"] = "left out"
-            elif number >= until or time.monotonic() > deadline:
+            elif number >= until or clock.spent() > self.job.run_seconds:
                 record["status"] = "not reached"
             else:
                 await self._run_cell(number, cell, record, left_out)
@@ -166,17 +175,15 @@ class _Run:
 
     async def _execute(self, code: Any, record: dict[str, Any], **place: Any) -> None:
         event(event="start", **place)
-        started = time.monotonic()
-        limit = self.job.cell_seconds
+        running = self.client.async_execute_cell(code, place["cell"])
         try:
-            await asyncio.wait_for(self.client.async_execute_cell(code, place["cell"]), limit + GRACE_SECONDS)
+            in_time = await self._within(self.job.cell_seconds, running)
         except Exception as error:  # dead, silent, or out of its mind: messages can be malformed in any way
-            hung = time.monotonic() - started > limit
-            record["status"] = "hung" if hung else "ended the kernel"
+            record["status"] = "hung" if isinstance(error, _Hung) else "ended the kernel"
             event(event="lost", why=f"{record['status']} ({type(error).__name__})", **place)
             raise _LostKernel from error
         errors = [output for output in code.outputs if output.output_type == "error"]
-        if time.monotonic() - started > limit:
+        if not in_time:
             record["status"] = "interrupted"
         elif errors:
             record["status"] = "error"
@@ -184,6 +191,30 @@ class _Run:
         if code.metadata.pop("output_cut", False):
             record["output_cut"] = True
         code.metadata.pop("output_size", None)
+
+    async def _within(self, seconds: float, running: Coroutine[Any, Any, Any]) -> bool:
+        """Wait for the kernel to have done something, and interrupt it at the limit; whether it was in time.
+
+        Raises _Hung where it does not react to that, and what `running` raises.
+        """
+        task = asyncio.ensure_future(running)
+        clock, limit, in_time = self._clock(), seconds, True
+        while not task.done():
+            await asyncio.wait({task}, timeout=max(TICK_SECONDS, limit - clock.spent()))
+            if task.done() or clock.spent() < limit:
+                continue
+            if not in_time:
+                task.cancel()
+                await asyncio.wait({task}, timeout=GRACE_SECONDS)
+                raise _Hung
+            in_time, limit = False, limit + GRACE_SECONDS
+            assert self.client.km is not None
+            await ensure_async(self.client.km.interrupt_kernel())
+        await task
+        return in_time
+
+    def _clock(self) -> Clock:
+        return Clock(_process_of(self.client))
 
     async def _collect(self) -> None:
         # A new name: nothing that a notebook laid out before can pass for evidence.
@@ -201,11 +232,9 @@ class _Run:
             return
         event(event="part", part=name)
         cell = nbformat.v4.new_code_cell(f"{PART_REQUEST}{self.parts.name} {name}")
-        self.client.timeout = PART_SECONDS
+        running = self.client.async_execute_cell(cell, 0, store_history=False)
         try:
-            await asyncio.wait_for(
-                self.client.async_execute_cell(cell, 0, store_history=False), PART_SECONDS + GRACE_SECONDS
-            )
+            await self._within(PART_SECONDS, running)
         except Exception as error:  # as with a cell
             event(event="lost", part=name, why=f"ended the kernel ({type(error).__name__})")
             raise _LostKernel from error
@@ -236,11 +265,15 @@ class _Run:
         sys.stdout.buffer.flush()
 
 
+def _process_of(client: NotebookClient) -> int | None:
+    """The number of the kernel's process, where it is known."""
+    return getattr(getattr(client.km, "provisioner", None), "pid", None)
+
+
 def _peak_bytes(client: NotebookClient) -> int | None:
     """The most memory that the kernel has had resident; None where the system does not tell."""
-    process = getattr(getattr(client.km, "provisioner", None), "pid", None)
     try:
-        status = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace")
+        status = Path(f"/proc/{_process_of(client)}/status").read_text(encoding="ascii", errors="replace")
     except OSError:
         return None
     found = re.search(r"^VmHWM:\s*(\d+) kB", status, re.MULTILINE)

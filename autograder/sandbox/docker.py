@@ -22,7 +22,7 @@ from autograder.sandbox.engine import (
     state_of,
 )
 from autograder.sandbox.environment import ROOM, command_of, environment_of
-from autograder.sandbox.streams import follow
+from autograder.sandbox.streams import PATIENCE, follow
 
 __all__ = ["PATH", "SMALL_BYTES", "DockerSandbox", "tmpfs"]
 
@@ -162,7 +162,7 @@ class DockerSandbox:
             mount(job.submission, ROOM.submission),
             *(f"--env={name}={value}" for name, value in environment_of(job, ROOM, path=PATH).items()),
             # Ends the container even where the batch was killed and nobody sweeps.
-            *("--entrypoint=timeout", self.image, "--signal=KILL", str(limits.wall_seconds + 60)),
+            *("--entrypoint=timeout", self.image, "--signal=KILL", str(PATIENCE * limits.wall_seconds + 60)),
             *command_of(job, "python3"),
         ]
 

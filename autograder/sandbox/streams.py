@@ -15,8 +15,10 @@ import attrs
 
 from autograder.sandbox.contract import How, Limits
 
-__all__ = ["follow", "plain_status"]
+__all__ = ["PATIENCE", "crowding", "follow", "plain_status"]
 
+PATIENCE = 4.0
+"""So many times its limit is the most wall time that a job gets: a job can crowd the machine itself."""
 _CHUNK = 1 << 16
 _TICK_SECONDS = 0.05
 _DRAIN_SECONDS = 5.0
@@ -49,10 +51,11 @@ def follow(
     """Wait for the process and the end of its streams; returns how it ended, FINISHED if by itself.
 
     `stop` must end the job and everything that it started; `watch` says all the while whether the job
-    has to end (anything but FINISHED). Both run in this thread.
+    has to end (anything but FINISHED). Both run in this thread. On a machine that is busy with other things
+    as well, the limit on wall time is as many times as long as there are processes for each core.
     """
     assert process.stdout is not None and process.stderr is not None
-    deadline = time.monotonic() + limits.wall_seconds
+    started = time.monotonic()
     ended = None  # when the process was first seen to have ended, or was stopped
     how = How.FINISHED
     with ExitStack() as stack:
@@ -70,7 +73,9 @@ def follow(
                 if not fits:
                     how = How.TOO_MUCH_OUTPUT
                 elif process.poll() is None:
-                    how = How.TIMEOUT if time.monotonic() >= deadline else watch()
+                    spent = time.monotonic() - started
+                    late = spent >= limits.wall_seconds and spent >= limits.wall_seconds * crowding()
+                    how = How.TIMEOUT if late else watch()
                 if how is not How.FINISHED:
                     stop()
             if ended is None and (how is not How.FINISHED or process.poll() is not None):
@@ -81,6 +86,15 @@ def follow(
     process.stdout.close()
     process.stderr.close()
     return how
+
+
+def crowding() -> float:
+    """How many processes want each core of this machine, over the last minute; between 1 and `PATIENCE`."""
+    try:
+        load = os.getloadavg()[0]
+    except OSError:
+        return 1.0
+    return min(PATIENCE, max(1.0, load / (os.cpu_count() or 1)))
 
 
 def plain_status(status: int | None) -> int | None:
