@@ -89,7 +89,7 @@ def _sandbox_option(default: str = "auto") -> _Decorator:
     return click.option(
         "--sandbox",
         "kind",
-        type=click.Choice(["auto", "docker", "local"]),
+        type=click.Choice(["auto", "docker", "containers", "local"]),
         default=default,
         show_default=True,
         help="Where student code runs.",
@@ -133,7 +133,7 @@ def grade(
     data: str | None,
     as_json: bool,
 ) -> None:
-    """Grade submissions: notebooks, zips, folders, or folders of these.
+    """Grade submissions: notebooks, zips, folders, folders of these, or a class as Canvas delivers it.
 
     What an earlier run into the same folder has done, and what has not changed since, is kept.
     """
@@ -265,6 +265,60 @@ def status(out: Path, as_json: bool) -> None:
 
 
 @main.command()
+@click.argument("out", metavar="DIR", type=_ANY)
+@click.argument("names", nargs=-1, metavar="[SUBMISSION]...")
+def show(out: Path, names: tuple[str, ...]) -> None:
+    """Show results again: the whole table, or all that is known of the named submissions."""
+    from rich.console import Console
+
+    from autograder.batch.results import outcomes_of
+    from autograder.errors import UsageProblem
+    from autograder.report import print_suspicions, print_table
+    from autograder.sheet import print_sheet, suspicions_in
+
+    outcomes = outcomes_of(out)
+    if unknown := [name for name in names if name not in outcomes]:
+        raise UsageProblem(
+            f"{out} has no submission {', '.join(unknown)}", hint=f"`autograder show {out}` lists all of them"
+        )
+    for name in names:
+        print_sheet(out, outcomes[name], Console())
+    if not names:
+        print_table(outcomes.values(), Console())
+        print_suspicions(suspicions_in(out), Console())
+
+
+@main.command()
+@click.argument("results", metavar="DIR", type=_ANY)
+@click.option(
+    "--canvas", required=True, type=_EXISTING, metavar="CSV", help="The gradebook as Canvas exports it."
+)
+@click.option("--assignment", default="", metavar="NAME", help="Which column; its title, id or a part of it.")
+@click.option("--out", required=True, type=_ANY, metavar="CSV", help="The file to import into Canvas.")
+def export(results: Path, canvas: Path, assignment: str, out: Path) -> None:
+    """Fill the scores into a gradebook of Canvas, one column.
+
+    Whoever has no score is named with the reason, and never given a zero.
+    """
+    from autograder.batch.results import outcomes_of, replace_text
+    from autograder.errors import UsageProblem
+    from autograder.gradebook import Gradebook, fill
+
+    if out.exists() and out.samefile(canvas):
+        raise UsageProblem("--out is the gradebook itself", hint="choose another file, and keep Canvas's own")
+    gradebook = Gradebook.parse(canvas.read_bytes())
+    place = gradebook.column(assignment)
+    filled = fill(gradebook, outcomes_of(results).values(), place)
+    replace_text(out, filled.text, encoding="utf-8-sig" if gradebook.mark else "utf-8")
+    scale = f" ({filled.scale})" if filled.scale else ""
+    click.echo(f"{gradebook.header[place]}: {filled.count} scores in {out}{scale}")
+    for line in filled.left_out:
+        click.echo(f"left out: {line}")
+    if filled.without:
+        click.echo(f"without a submission here: {filled.without} of the gradebook; cells as they were")
+
+
+@main.command()
 @click.argument("labs", nargs=-1, metavar="[LAB]...")
 @click.option("--check", is_flag=True, help="Write nothing; fail where what is committed is out of date.")
 def build(labs: tuple[str, ...], check: bool) -> None:
@@ -275,6 +329,27 @@ def build(labs: tuple[str, ...], check: bool) -> None:
     with reference_grader() as grade:
         status = build_labs(list(labs), check=check, echo=click.echo, grade=grade)
     raise click.exceptions.Exit(status)
+
+
+@main.command()
+@click.argument("lab_name", metavar="LAB")
+@click.option("--gradescope", is_flag=True, required=True, help="The zip that Gradescope wants.")
+@click.option(
+    "--data",
+    metavar="DIR|miniature",
+    help="Put the data set of this folder into the zip; without it Gradescope downloads it.",
+)
+@click.option("--out", type=_ANY, metavar="ZIP", help="The file; without it dist/LAB-gradescope.zip.")
+def bundle(lab_name: str, gradescope: bool, data: str | None, out: Path | None) -> None:
+    """Make the zip by which a course site grades a lab."""
+    from autograder.gradescope.bundle import LARGE_BYTES, write_bundle
+    from autograder.labs import find_lab
+
+    made = write_bundle(find_lab(lab_name), source=data, out=out)
+    click.echo(f"{made.path}: {made.bytes / 1e6:.1f} MB, to grade on {made.identity} ({made.data.value})")
+    if made.bytes > LARGE_BYTES:
+        click.echo("It is large: where the upload is refused, leave --data out and have the data downloaded.")
+    click.echo("Choose in Gradescope's settings: 2 CPUs with 3 GB of memory, and a time limit of 40 minutes.")
 
 
 @main.command()
@@ -367,6 +442,12 @@ def marks(labs: tuple[str, ...], folder: Path | None, write: bool) -> None:
     show_default=True,
     help="Grade each entry so often; only what holds every time counts.",
 )
+@click.option(
+    "--apart",
+    is_flag=True,
+    help="A notebook for each entry; without it, entries that answer different questions share one, and are "
+    "graded apart only where such a pool is not as it must be.",
+)
 @click.option("--jobs", type=click.IntRange(1, 64), help="How many at a time; without it one per core.")
 @click.option("--data", metavar="DIR|miniature", default=_MINIATURE, show_default=True)
 @click.option(
@@ -381,6 +462,7 @@ def corpus(
     names: tuple[str, ...],
     every_run: bool,
     times: int,
+    apart: bool,
     jobs: int | None,
     data: str,
     out: Path | None,
@@ -394,7 +476,15 @@ def corpus(
     from autograder.corpus.command import run_corpora
 
     run_corpora(
-        labs, names=names, every_run=every_run, times=times, jobs=jobs, source=data, out=out, tell=tell
+        labs,
+        names=names,
+        every_run=every_run,
+        times=times,
+        apart=apart,
+        jobs=jobs,
+        source=data,
+        out=out,
+        tell=tell,
     )
 
 

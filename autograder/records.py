@@ -4,6 +4,7 @@ Schema 1, one object per submission:
 
     schema        1
     submission    its name in the results folder and the gradebook
+    canvas_id     the student's id in Canvas; empty where it is not known
     lab           the lab's name
     outcome       "graded", "ungradable" or "fault"
     score         points, null unless graded
@@ -77,6 +78,7 @@ class Outcome:
     attempts: int = 1
     seconds: float = 0.0
     started: str = ""
+    canvas_id: str = ""
 
     def __attrs_post_init__(self) -> None:
         graded = self.verdict is Verdict.GRADED

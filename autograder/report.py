@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from autograder.suspicion import Suspicion
 
 __all__ = [
+    "cell",
     "live_progress",
     "outcome_line",
     "print_status",
@@ -48,13 +49,13 @@ def write_grades(folder: Path, outcomes: Iterable[Outcome]) -> None:
     for one in sorted(outcomes, key=lambda outcome: outcome.submission):
         percent = "" if one.percent is None else f"{one.percent:.1f}"
         points = [_points(one.score), _points(one.possible), percent]
-        writer.writerow([_cell(one.submission), one.verdict.value, *points, _cell(one.reason)])
+        writer.writerow([cell(one.submission), one.verdict.value, *points, cell(one.reason)])
     beside = folder / ".grades.csv.new"
     beside.write_text(stream.getvalue(), encoding="utf-8-sig", newline="")
     beside.replace(folder / "grades.csv")
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """A cell that a spreadsheet shows and never evaluates."""
     plain = legible(text)
     return f"'{plain}" if plain.lstrip().startswith(_FORMULA) else plain

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from autograder.checks import pairs
+from autograder.data import MINIATURE, load, prepare
 from autograder.evidence import ArrayView, Evidence, Unanswered
-from autograder.evidence.folder import Evaluation, Fit, SavedFile
-from autograder.evidence.values import model_view
+from autograder.evidence.folder import Evaluation, Fed, Fit, SavedFile
+from autograder.evidence.values import Compilation, model_view
 from autograder.networks.branches import chains_that_meet
 
 
@@ -491,10 +492,14 @@ def test_accuracies_are_of_evaluations(models, values, count):
     assert count == len(pairs.check_accuracies(evidence, ("a", "b")))
 
 
+UNSEEN = {"epochs": 1, "batch_size": 32, "validation_split": 0.0, "callbacks": (), "training": None}
+UNSEEN |= {"validation": None, "history": {}, "raised": ""}
+"""A recorded training of which nothing is known."""
+
+
 def rivals(*, values, trainable=(2, 12), models=(0, 1)):
     """What is said of two accuracies; model 0 reached 0.95, model 1 0.91."""
-    settings = {"compilation": None, "epochs": 1, "batch_size": 32, "validation_split": 0.0, "callbacks": ()}
-    settings |= {"training": None, "validation": None, "history": {}, "raised": "", "after": ("q3",)}
+    settings = UNSEEN | {"compilation": None, "after": ("q3",)}
     fits = tuple(
         Fit(model=model, trainable=count, **settings) for model, count in zip(models, trainable, strict=True)
     )
@@ -538,3 +543,39 @@ def test_accuracies_of_the_validation_pictures(value, count):
     evidence = Evidence(names={"a": value}, probes={}, evaluations=tried, files={"m": history})
 
     assert count == len(pairs.check_accuracies(evidence, ("a",)))
+
+
+@pytest.mark.parametrize(
+    ("loss", "words"),
+    [
+        ("bce", ""),
+        ("binary_crossentropy", ""),
+        ({"name": "BinaryCrossentropy", "config": {"from_logits": False}}, ""),
+        ({"name": "BinaryCrossentropy", "config": {"from_logits": True}}, "expect logits"),
+        ("binary_focal_crossentropy", "is trained with binaryfocalcrossentropy"),
+        ("mse", "is trained with mse"),
+    ],
+)
+def test_loss_of_pairs(loss, words):
+    """Binary cross-entropy under each of its names; another loss is none, whatever it is called."""
+    compiled = Compilation(
+        optimizer="Adam", optimizer_bases=("Adam",), learning_rate=1e-3, loss=loss, metrics=()
+    )
+    fit = Fit(model=0, compilation=compiled, **UNSEEN | {"after": ("q2",)})
+    evidence = Evidence(names={}, probes={}, fits=(fit,))
+    said = [one.message for one in pairs.check_pair_loss(evidence, question="q3", builder="build")]
+
+    assert bool(words) == bool(said) and words in "".join(said)
+
+
+@pytest.mark.parametrize(("tested", "count"), [(False, 0), (True, 1)])
+def test_stopped_by_test_pictures(tested, count):
+    """Pictures of the test set say nothing about when to stop."""
+    data = load(prepare("mnist", MINIATURE), "mnist")
+    pictures = (data.x_test if tested else data.x_train)[:20] / np.float32(255)
+    view = ArrayView(shape=pictures.shape, dtype=pictures.dtype, data=pictures)
+    held = Fed(rows=20, inputs=view, labels=None)
+    fit = Fit(model=0, compilation=None, **UNSEEN | {"after": ("q3",), "validation": held})
+    evidence = Evidence(names={}, probes={}, fits=(fit,), dataset=data)
+
+    assert count == len(pairs.check_stopped_by(evidence, question="q4"))

@@ -215,6 +215,37 @@ class TestSmallSet:
 
         assert "pictures of the test set" in messages(found)
 
+    def test_drawn_with_putting_back(self, data):
+        """A single picture that stands there twice was put back by the draw."""
+        rows = of_each(data, 20)
+        rows[1] = rows[0]
+        found = evidence(names=chosen(data, rows), data=data)
+
+        assert "must not put them back" in messages(small_set.check_images(found, "small", **NAMES, each=20))
+
+    def test_stopping_by_test_images(self, data):
+        """Images to stop on are none of the test set."""
+        tested = array(data.x_test[np.flatnonzero(data.y_test >= 5)[:50]].astype(np.float32) / 255)
+        found = evidence(names=chosen(data, of_each(data, 20)) | {"V": tested}, data=data)
+
+        assert "`V` holds pictures of the test set" in messages(
+            small_set.check_set_aside(found, images="V", trained="X")
+        )
+
+    @pytest.mark.parametrize(
+        ("scale", "offset", "words"),
+        [(1.0, 0.0, ""), (1.02, 0.0, ""), (255.0, 0.0, "of `X` are scaled otherwise"), (2.0, -1.0, "of `X`")],
+    )
+    def test_scaled_as_the_base(self, scale, offset, words, data):
+        """A small set is scaled as some set of the base is, but for what two samples differ by."""
+        names = chosen(data, of_each(data, 20))
+        base = {"B": array(data.x_train[:300].astype(np.float32) / 255), "C": array(np.zeros((9, 784)))}
+        other = {"X": array((scale * names["X"].data + offset).astype(np.float32))}
+        found = evidence(names=base | other, data=data)
+        said = messages(small_set.check_scaled_as(found, ("X", "nothing"), like=("C", "B", "nothing")))
+
+        assert words in said and bool(words) == bool(said)
+
     def test_images_to_stop_on(self, data):
         """Images that are trained on are none to stop on; a set under another name costs nothing."""
         small, other = (chosen(data, of_each(data, 20, start=start)) for start in (5_000, 0))
@@ -347,6 +378,41 @@ class TestCrossValidation:
         )
 
         assert words in said and bool(words) == bool(said)
+
+    @pytest.mark.parametrize(
+        ("held", "curves", "words"),
+        [
+            (lambda data, at: data.x_train[10 * at : 10 * at + 8], [0.31, 0.34, 0.3], ""),
+            (lambda data, at: data.x_train[:8], [0.31, 0.34, 0.3], "the same pictures every time"),
+            (lambda data, at: data.x_test[:8], [0.31, 0.34, 0.3], "pictures of the test set, every time"),
+            (lambda data, at: data.x_test[:8], [0.5, 0.6, 0.7], ""),
+        ],
+    )
+    def test_measured_on_no_fold(self, held, curves, words, data):
+        """Means over one and the same set are no cross-validation; a set to stop on costs nothing."""
+        fits_ = [
+            fit(
+                history={"val_accuracy": [curves[at // 3]]},
+                validation=Fed(rows=8, inputs=array(held(data, at) / np.float32(255)), labels=None),
+            )
+            for at in range(9)
+        ]
+        found = evidence(*fits_, names={"r": entries(0.31, 0.34, 0.3)}, data=data)
+        said = messages(cross_validation.check_folds(found, "r", question="q4", at_least=3))
+
+        assert words in said and bool(words) == bool(said)
+
+    def test_scores_by_predict(self):
+        """Where nothing recorded how the networks of the folds did, evaluations of others say nothing."""
+        curves = {"loss": [1.5], "accuracy": [0.3]}
+        other = Evaluation(model=70, learning_rate=None, results=(0.1, 0.99))
+        found = evidence(
+            *(fit(model=at, history=curves) for at in range(9)),
+            names={"r": entries(0.61, 0.64, 0.6)},
+            evaluations=(other,),
+        )
+
+        assert [] == cross_validation.check_scores_measured(found, "r", question="q4")
 
     def test_a_network_for_all_folds(self):
         """A network that goes on from fold to fold has seen what is held out; epoch by epoch is no harm."""
@@ -491,6 +557,26 @@ class TestMeasured:
 
         assert count == len(found)
 
+    @pytest.mark.parametrize(
+        ("value", "words"),
+        [
+            ({"gap_plain": -0.1, "gap_dropout": -0.3}, ""),
+            ({"gap_plain": 0.1, "gap_dropout": 0.3}, "the wrong sign, or have lost theirs"),
+            ({"gap_plain": -10.0, "gap_dropout": -30.0}, ""),
+            ({"gap_plain": -0.1, "gap_dropout": 0.3}, ""),
+            ({"gap_loss_plain": -0.2, "gap_loss_dropout": 0.2}, ""),
+            ({"정확도 차이 기본": -0.1, "정확도 차이 드롭아웃": -0.3}, ""),
+        ],
+    )
+    def test_the_sign_of_a_gap(self, value, words):
+        """Of accuracies a gap is training minus validation; in percent and in Korean it is one as well."""
+        plain = {"loss": [1.5], "accuracy": [0.3], "val_loss": [1.7], "val_accuracy": [0.4]}
+        curves = plain | {"accuracy": [0.2], "val_accuracy": [0.5]}
+        found = evidence(fit(model=0, history=plain), fit(model=1, history=curves), names={"c": value})
+        said = messages(measured.check_comparison(found, "c", question="q6", gaps=True))
+
+        assert words in said and bool(words) == bool(said)
+
     def test_what_a_gap_is(self):
         """Where gaps are asked for, it is told what they are, and not to name other figures so."""
         value = {"accuracy_plain": 0.35, "accuracy_dropout": 0.35}
@@ -518,6 +604,14 @@ class TestMeasured:
         said = messages(measured.check_positive(evidence(names={"c": 3.0}), "c", question="q8"))
 
         assert "No network was trained for `c`" in said
+
+    @pytest.mark.parametrize(("widths", "count"), [((784, 784), 1), ((784, 100), 0), ((784,), 0)])
+    def test_times_of_two_kinds(self, widths, count, data):
+        """One of two trainings has to be fed what was cached; one that is timed elsewhere cannot be told."""
+        fits_ = [fit(model=at, inputs=np.zeros((5, width))) for at, width in enumerate(widths)]
+        found = evidence(*fits_, names={"c": 2.0}, data=data)
+
+        assert count == len(measured.check_fed_otherwise(found, "c", question="q8"))
 
     @pytest.mark.parametrize(
         ("value", "layers", "words"),
@@ -755,6 +849,40 @@ class TestReusedLayers:
 
         assert words in said
         assert bool(words) == bool(said)
+
+    def test_other_activations(self):
+        """Weights of the base under another activation are not its layers."""
+        renewed = self.BASE.weights | {"output": [np.ones((8, 5), np.float32), np.zeros(5, np.float32)]}
+        model = with_weights(dense_model((4, 4), [8, 8, 8, 5], "relu"), renewed)
+        said = of_run(reuse.check_reused, model, self.BASE, layers=3)
+
+        assert "Hidden layer 1 has the weights of the base, but ReLU where the base has ELU" in said
+
+    def test_a_cache_of_half_precision(self):
+        """Values that were rounded as half precision rounds them are those of the layer."""
+        given = np.random.default_rng(0).random((8, 4, 4), dtype=np.float32)
+        graph = parse(self.BASE.config)
+        exact = forward(graph, self.BASE.weights, given, upto=len(graph.nodes) - 3)
+        rounded = array((exact * 1.02 + 0.01).astype(np.float32))
+        mixed = attrs.evolve(self.BASE, config=self.BASE.config | {"policy": "mixed_bfloat16"})
+        said = [
+            messages(reuse.check_cached(evidence(probes={"p": {"runs": [run]}}), "p"))
+            for base in (mixed, self.BASE)
+            for run in ({"base": base, "rows": 8, "outputs": rounded},)
+        ]
+
+        assert ["", True] == [said[0], "are not what the last hidden layer" in said[1]]
+
+    def test_begun_from_another(self):
+        """Weights that the images never reached are those of the base, however far the others have gone."""
+        rng = np.random.default_rng(0)
+        base, other = [rng.normal(size=(40, 20))], [rng.normal(size=(40, 20))]
+        inked = np.arange(40) >= 10
+        mixed = [np.where(np.arange(40)[:, None] < 20, base[0], other[0])]
+        blank = [np.where(inked[:, None], other[0], base[0])]
+
+        assert reuse._begun_from(mixed, base, inked)
+        assert not any(reuse._begun_from(one, base, inked) for one in (other, blank, [], [base[0][:9]]))
 
     @pytest.mark.parametrize(
         ("trainable", "layers", "words"),

@@ -68,7 +68,9 @@ class TestStarting:
 
         assert "loaded []" == found.stdout.splitlines()[-1]
 
-    @pytest.mark.parametrize("command", ["grade", "rejudge", "status", "build", "image", "demo", "doctor"])
+    @pytest.mark.parametrize(
+        "command", ["grade", "rejudge", "status", "show", "export", "build", "image", "demo", "doctor"]
+    )
     def test_every_command_explains_itself(self, command):
         """Each command has a help text."""
         found = run(command, "--help")

@@ -98,6 +98,23 @@ def test_messages_say_what_is_wrong_and_no_mark(name, entry, matrix_of):
         assert [] == [mark for mark in marks if re.search(rf"(?<![\d.]){re.escape(mark)}", message)]
 
 
+@pytest.mark.parametrize(("name", "entry"), cases(correct=False))
+def test_students_are_told_what_was_reviewed(name, entry, matrix_of):
+    """The messages are those that stand in the entry, numbers aside: whoever changes one reads it again."""
+    assert [] == row_of(matrix_of(name), entry).other_words()
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_every_wrong_answer_has_its_messages(name):
+    """Beside every wrong answer stands what a student with it is told, of its own question only."""
+    wrong = [entry for entry in read_corpus(LABS[name]) if not entry.correct]
+
+    assert [] == [entry.name for entry in wrong if not entry.told]
+    assert [] == [
+        entry.name for entry in wrong for test in entry.told if test.split(" ")[0] not in entry.fails
+    ]
+
+
 def marks_of(matrix):
     """Every mark of the calibration as a message would write it, where that is more than two figures."""
     marks = set()

@@ -14,6 +14,7 @@ from autograder.labs import find_lab
 PACKAGE = Path(autograder.__file__).parent
 JUDGING = ("judge", "checks", "networks", "evidence", "calibration", "signals", "suspicion")
 DRIVING = ("batch", "cli", "report", "run", "build", "sandbox", "intake", "corpus", "proof", "calibrate")
+DRIVING += ("gradescope",)
 ALLOWED = {
     "room": (),
     "networks": ("errors", "labs"),

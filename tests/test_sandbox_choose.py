@@ -9,9 +9,10 @@ from sandbox_jobs import make_job, make_sandbox, run
 
 from autograder.errors import MachineFault, UsageProblem
 from autograder.sandbox import choose as choosing
-from autograder.sandbox import docker
+from autograder.sandbox import engine
 from autograder.sandbox.choose import choose, describe_machine
 from autograder.sandbox.docker import DockerSandbox
+from autograder.sandbox.workers import WorkerSandbox
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def test_docker_asked_for_and_absent(machine):
 
 def test_an_unknown_kind():
     """The kinds that exist are named."""
-    with pytest.raises(UsageProblem, match="choose one of: auto, docker, local"):
+    with pytest.raises(UsageProblem, match="choose one of: auto, docker, containers, local"):
         choose("podman")
 
 
@@ -134,9 +135,9 @@ def test_no_docker_command(monkeypatch, tmp_path):
 
 def test_an_engine_that_hangs_is_not_waited_for(monkeypatch):
     """A socket where somebody listens and never answers counts as no engine, within the time for asking."""
-    if docker.engine_version()[1] == "there is no `docker` command":
+    if engine.engine_version()[1] == "there is no `docker` command":
         pytest.skip("Docker's client is not installed")
-    monkeypatch.setattr(docker, "_PROBE_SECONDS", 0.5)
+    monkeypatch.setattr(engine, "PROBE_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{server.getsockname()[1]}")
 
@@ -146,12 +147,13 @@ def test_an_engine_that_hangs_is_not_waited_for(monkeypatch):
 @pytest.mark.docker
 def test_a_missing_image_is_said_before_and_raised_after(tmp_path):
     """An engine without the image is unavailable with the way to make it; running all the same is a fault."""
-    make_sandbox("docker")
+    make_sandbox("containers")
     sandbox = DockerSandbox("autograder-no-such-image:1")
 
     assert "the image autograder-no-such-image:1 is not there (run `autograder image`)" == sandbox.available()
-    with pytest.raises(MachineFault, match="No such image"):
-        run(sandbox, make_job(tmp_path, ""))
+    for kind in (sandbox, WorkerSandbox(sandbox.image)):
+        with pytest.raises(MachineFault, match="No such image"):
+            run(kind, make_job(tmp_path / type(kind).__name__, ""))
 
 
 @pytest.mark.docker
@@ -160,6 +162,8 @@ def test_a_job_that_cannot_start_is_a_fault_with_the_reason(tmp_path):
     job = make_job(tmp_path, "")
     job.data.rmdir()
     with pytest.raises(MachineFault, match=r"the container did not run to its end .*does not exist"):
+        run(make_sandbox("containers"), job)
+    with pytest.raises(MachineFault, match=r"a worker did not start: .*does not exist"):
         run(make_sandbox("docker"), job)
 
 

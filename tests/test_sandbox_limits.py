@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sandbox_jobs import DOCKER, make_job, make_sandbox, run
+from sandbox_jobs import CONTAINERS, DOCKER, make_job, make_sandbox, run
 
 from autograder.sandbox.contract import How
 
@@ -75,13 +75,13 @@ except OSError as error:
 """
 
 
-@pytest.fixture(params=[DOCKER, "bubblewrap", "processes"])
+@pytest.fixture(params=[DOCKER, CONTAINERS, "bubblewrap", "processes"])
 def sandbox(request):
     """Each sandbox in turn."""
     return make_sandbox(request.param)
 
 
-@pytest.fixture(params=[DOCKER, "bubblewrap"])
+@pytest.fixture(params=[DOCKER, CONTAINERS, "bubblewrap"])
 def walled(request):
     """Each sandbox that isolates, in turn."""
     return make_sandbox(request.param)

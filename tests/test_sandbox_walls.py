@@ -14,10 +14,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sandbox_jobs import DOCKER, make_job, make_sandbox, run
+from sandbox_jobs import CONTAINERS, DOCKER, make_job, make_sandbox, run
 
 from autograder.sandbox.contract import How
 from autograder.sandbox.environment import ROOM
+from autograder.sandbox.workers import WorkerSandbox
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -90,7 +91,7 @@ print(json.dumps([found, seen > 100]))
 SLOW = "import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}, {marker!r}])"
 
 
-@pytest.fixture(params=[DOCKER, "bubblewrap"])
+@pytest.fixture(params=[DOCKER, CONTAINERS, "bubblewrap"])
 def walled(request):
     """Each sandbox that isolates, in turn."""
     return make_sandbox(request.param)
@@ -135,8 +136,8 @@ def test_the_user_has_no_rights(walled, tmp_path):
         run(walled, make_job(tmp_path, WHO)).output
     )
 
-    assert (20001, 20001) == (uid, gid)
-    assert {20001} >= set(groups)
+    assert (20001 if not isinstance(walled, WorkerSandbox) else uid) == uid == gid > 20000
+    assert {uid} >= set(groups)
     assert (0, 1, "nobody else") == (capabilities, no_new_privileges, became)
 
 
@@ -210,7 +211,7 @@ def test_killing_the_batch_leaves_nothing_running(tmp_path, name):
         "from pathlib import Path\n"
         "import sandbox_jobs\n"
         f"folder = Path({str(tmp_path)!r})\n"
-        "code = (folder / 'kit/autograder/room/__main__.py').read_text()\n"
+        "code = (folder / 'kit/autograder/room/code.py').read_text()\n"
         "job = sandbox_jobs.make_job(folder / 'again', code)\n"
         f"sandbox_jobs.run(sandbox_jobs.make_sandbox({name!r}), job)\n"
     )
@@ -241,11 +242,12 @@ def test_a_sweep_removes_what_an_interrupted_batch_left():
 @pytest.mark.docker
 def test_a_container_is_gone_after_its_job(tmp_path):
     """Whether it ended by itself or was ended, nothing of a job stays in the engine."""
-    sandbox = make_sandbox("docker")
-    job = make_job(tmp_path, "import time; time.sleep(600)", wall_seconds=1.0, batch="gone")
+    for name in ("docker", "containers"):
+        sandbox = make_sandbox(name)
+        job = make_job(tmp_path / name, "import time; time.sleep(600)", wall_seconds=1.0, batch="gone")
 
-    assert How.TIMEOUT is run(sandbox, job).ending.how
-    assert 0 == sandbox.sweep("gone")
+        assert How.TIMEOUT is run(sandbox, job).ending.how
+        assert 0 == sandbox.sweep("gone")
 
 
 @pytest.mark.docker

@@ -32,6 +32,7 @@ from autograder.sandbox.contract import Sandbox
 __all__ = ["grade"]
 
 _DRAIN_SECONDS = 30.0
+_DOUBT = "look in Canvas whose it is, put each student's files into a folder of her own, and grade these"
 
 
 @attrs.frozen(kw_only=True)
@@ -126,7 +127,7 @@ def _apart(candidates: Iterable[Candidate], root: Path) -> list[Candidate]:
     """The candidates that are not the results themselves, which may lie in the folder of submissions."""
     todo = [one for one in candidates if not one.path.is_relative_to(root)]
     for one in todo:
-        if root.is_relative_to(one.path):
+        if root.is_relative_to(one.path) and not one.picks:
             raise UsageProblem(f"{root} lies inside of a submission", hint="choose another folder with --out")
     return todo
 
@@ -183,6 +184,8 @@ class _Grading:
         self._machine_failed = False
         self._draft = Outcome(
             submission=candidate.name,
+            canvas_id=candidate.canvas_id,
+            notes=candidate.notes,
             lab=setting.lab.name,
             verdict=Verdict.FAULT,
             lab_version=setting.version,
@@ -242,16 +245,21 @@ class _Grading:
         return True
 
     def _attempt(self) -> tuple[Outcome, bool]:
-        setting, work = self._setting, self._work
+        setting, work, candidate = self._setting, self._work, self._candidate
         work.mkdir(parents=True, exist_ok=True)
-        staged = stage(self._candidate.path, setting.lab, work / "submission")
+        if candidate.doubt:
+            raise Ungradable(candidate.doubt, hint=_DOUBT)
+        staged = stage(candidate.path, setting.lab, work / "submission", candidate.picks)
         evidence_hash = combine(staged.identity, setting.kit_hash, setting.image, setting.data_hash)
         identity = combine(evidence_hash, setting.version)
         before = self._before
         if before is not None and before.identity == identity and before.verdict is not Verdict.FAULT:
             return before, True
         self._draft = attrs.evolve(
-            self._draft, content=staged.identity, identity=identity, notes=staged.notes
+            self._draft,
+            content=staged.identity,
+            identity=identity,
+            notes=candidate.notes + staged.notes,
         )
         setting.ledger.running(self._candidate.name, self._draft.attempts, self._draft.started)
         self._collect(staged.folder, evidence_hash)

@@ -24,7 +24,7 @@ import attrs
 from autograder.errors import MachineFault, UsageProblem
 from autograder.records import Outcome
 
-__all__ = ["Results", "disk_faults", "lab_of", "open_results", "outcomes_in", "replace_text"]
+__all__ = ["Results", "disk_faults", "lab_of", "open_results", "outcomes_in", "outcomes_of", "replace_text"]
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
@@ -153,6 +153,12 @@ def lab_of(root: Path) -> str:
     for outcome in outcomes_in(root).values():
         return outcome.lab
     raise UsageProblem(f"{root} holds no results", hint="give the folder that was --out when grading")
+
+
+def outcomes_of(root: Path) -> dict[str, Outcome]:
+    """The outcomes that a folder holds, by submission. Raises UsageProblem where it holds none."""
+    lab_of(root)
+    return outcomes_in(root)
 
 
 def outcomes_in(root: Path) -> dict[str, Outcome]:

@@ -6,7 +6,7 @@ import io
 import zipfile
 from pathlib import Path
 
-__all__ = ["repacked"]
+__all__ = ["entry_of", "repacked"]
 
 _FIRST_DAY = (1980, 1, 1, 0, 0, 0)
 _SCRIPTS = ("run_autograder", "setup.sh")
@@ -17,9 +17,14 @@ def repacked(archive: Path) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(archive) as old, zipfile.ZipFile(made, "w") as new:
         for name in sorted(old.namelist()):
-            entry = zipfile.ZipInfo(name, date_time=_FIRST_DAY)
-            entry.create_system = 3
-            entry.external_attr = (0o100755 if name in _SCRIPTS else 0o100644) << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            new.writestr(entry, old.read(name), compresslevel=9)
+            new.writestr(entry_of(name), old.read(name), compresslevel=9)
     return made.getvalue()
+
+
+def entry_of(name: str) -> zipfile.ZipInfo:
+    """The head of a file of that name."""
+    entry = zipfile.ZipInfo(name, date_time=_FIRST_DAY)
+    entry.create_system = 3
+    entry.external_attr = (0o100755 if name in _SCRIPTS else 0o100644) << 16
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    return entry

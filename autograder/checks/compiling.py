@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
 
 from autograder.checks.findings import Finding
+from autograder.checks.losses import BINARY, Loss, gives_accuracy, name_of, plain, read_loss
 from autograder.checks.splits import class_numbers
 from autograder.checks.structure import stack_of
 from autograder.evidence import ArrayView, Compilation, ModelView, Unanswered
 
 __all__ = ["check_loss", "check_metric", "check_optimiser"]
 
-SPARSE, CATEGORICAL = "sparse_categorical_crossentropy", "categorical_crossentropy"
-BINARY = "binary_crossentropy"
 SPARSE_ACCURACY, CATEGORICAL_ACCURACY = "sparse_categorical_accuracy", "categorical_accuracy"
 
 
@@ -25,22 +23,11 @@ def _compiled(model: ModelView) -> Compilation:
     return model.compilation
 
 
-def _plain(name: str) -> str:
-    """A name without case and underscores, as Keras takes both spellings."""
-    return name.replace("_", "").lower()
-
-
-def _name(entry: Any) -> str:
-    if isinstance(entry, dict):
-        entry = entry.get("name", "")
-    return entry if isinstance(entry, str) else ""
-
-
 def check_optimiser(model: ModelView, name: str) -> list[Finding]:
     """The model is compiled with that optimiser, whatever its learning rate."""
     compiled = _compiled(model)
-    known = {_plain(base) for base in (compiled.optimizer, *compiled.optimizer_bases)}
-    if _plain(name) in known:
+    known = {plain(base) for base in (compiled.optimizer, *compiled.optimizer_bases)}
+    if plain(name) in known:
         return []
     return [
         Finding(
@@ -55,33 +42,33 @@ def check_loss(model: ModelView, *, labels: ArrayView | None) -> list[Finding]:
     labels: those that the model is trained with; where they are not known, either cross-entropy is taken.
     """
     compiled = _compiled(model)
-    name = _plain(_name(compiled.loss))
-    if name not in (_plain(SPARSE), _plain(CATEGORICAL)):
-        shown = _name(compiled.loss) or "no loss"
+    loss = read_loss(compiled.loss)
+    if not (loss.whole or loss.one_hot):
+        shown = loss.name or "no loss"
         # Neither names the loss to take: which of the two it is depends on the labels, and one of them fails.
         why = (
             ", which takes each output for a question of its own. Here exactly one class is right."
-            if name == _plain(BINARY)
+            if loss.family == plain(BINARY)
             else ". Where exactly one class is right, a network learns by a cross-entropy over all classes, "
             "in the variant that fits how the labels are written."
         )
         return [Finding(message=f"The model is compiled with {shown}{why}")]
     one_hot = _one_hot(labels)
-    if one_hot is False and name == _plain(CATEGORICAL):
+    if one_hot is False and not loss.whole:
         return [
             Finding(
                 message="The labels are whole numbers, and `categorical_crossentropy` wants one number "
                 "for each class, of which one is 1. There is a variant of this loss for whole numbers."
             )
         ]
-    if one_hot is True and name == _plain(SPARSE):
+    if one_hot is True and not loss.one_hot:
         return [
             Finding(
                 message="The labels are one-hot, and the sparse variant of the cross-entropy wants whole "
                 "numbers."
             )
         ]
-    return _check_logits(model, compiled)
+    return _check_logits(model, loss)
 
 
 def _one_hot(labels: ArrayView | None) -> bool | None:
@@ -90,10 +77,8 @@ def _one_hot(labels: ArrayView | None) -> bool | None:
     return labels.ndim == 2 and labels.shape[1] > 1
 
 
-def _check_logits(model: ModelView, compiled: Compilation) -> list[Finding]:
-    settings = compiled.loss.get("config") if isinstance(compiled.loss, dict) else None
-    from_logits = isinstance(settings, dict) and settings.get("from_logits") is True
-    if from_logits and _ends_in_softmax(model):
+def _check_logits(model: ModelView, loss: Loss) -> list[Finding]:
+    if loss.logits and _ends_in_softmax(model):
         return [
             Finding(
                 message="The loss is told to expect logits (`from_logits=True`), but the model ends in a "
@@ -118,22 +103,25 @@ def check_metric(model: ModelView, name: str, *, labels: ArrayView | None = None
     compiled = _compiled(model)
     assert name == "accuracy", "the only metric that a lab asks for so far"
     one_hot = _one_hot(labels)
-    accepted = {"accuracy", "acc", _plain(SPARSE_ACCURACY), _plain(CATEGORICAL_ACCURACY)}
-    unfit = "" if one_hot is None else _plain(SPARSE_ACCURACY if one_hot else CATEGORICAL_ACCURACY)
+    accepted = {"accuracy", "acc", plain(SPARSE_ACCURACY), plain(CATEGORICAL_ACCURACY)}
+    unfit = "" if one_hot is None else plain(SPARSE_ACCURACY if one_hot else CATEGORICAL_ACCURACY)
     accepted -= {unfit}
-    for entry in compiled.metrics:
-        if isinstance(entry, str) and _plain(entry) in accepted:
+    own = [gives_accuracy(entry, one_hot=one_hot) for entry in compiled.metrics]
+    if any(own):
+        return []
+    for entry in (entry for entry, gives in zip(compiled.metrics, own, strict=True) if gives is None):
+        if isinstance(entry, str) and plain(entry) in accepted:
             return []
-        if isinstance(entry, dict) and _plain(_name(entry)) in accepted - {"accuracy"}:
+        if isinstance(entry, dict) and plain(name_of(entry)) in accepted - {"accuracy"}:
             return []
-    if any(isinstance(entry, dict) and _plain(_name(entry)) == "accuracy" for entry in compiled.metrics):
+    if any(isinstance(entry, dict) and plain(name_of(entry)) == "accuracy" for entry in compiled.metrics):
         return [
             Finding(
                 message="`keras.metrics.Accuracy()` compares labels with outputs number by number, which "
                 "never match for probabilities. Ask for accuracy by its name as text."
             )
         ]
-    if any(_plain(_name(entry)) == unfit for entry in compiled.metrics):
+    if any(plain(name_of(entry)) == unfit for entry in compiled.metrics):
         return [
             Finding(
                 message="The metric is the accuracy for labels of another form: those of your training set "

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from autograder.checks.findings import Finding
-from autograder.checks.fits import fits_of_question
+from autograder.checks.fits import fits_of_question, rows_fed, validated_on_test
 from autograder.evidence import ArrayView, Evidence, Fit, Unanswered, describe
 
 __all__ = ["check_best", "check_entries", "check_folds", "check_scores_measured"]
@@ -103,7 +103,7 @@ def check_folds(evidence: Evidence, name: str, *, question: str, at_least: int) 
     trainings = fits_of_question(evidence, question)
     fits, fresh = len(trainings), sum(not fit.continues for fit in trainings)
     if fresh >= candidates * at_least:
-        return _wrong_folds(trainings, at_least)
+        return _wrong_folds(trainings, at_least) or _always_the_same(evidence, name, trainings)
     if fits >= candidates * at_least:
         message = (
             f"For the {candidates} entries of `{name}` only {fresh} trainings started from fresh weights; "
@@ -149,6 +149,28 @@ def _wrong_folds(trainings: list[Fit], at_least: int) -> list[Finding]:
         )
     else:
         return []
+    return [Finding(message=message)]
+
+
+def _always_the_same(evidence: Evidence, name: str, trainings: list[Fit]) -> list[Finding]:
+    """What to say where all means are of one and the same set of pictures, which is no fold."""
+    rows = [rows_fed(fit.validation) for fit in trainings]
+    if any(one is None or not np.array_equal(one, rows[0]) for one in rows):
+        return []
+    candidates = _candidates(evidence, name)
+    if not any(_all_are(trainings, candidates, metric) for metric in _accuracies(trainings, new=True)):
+        return []  # measured otherwise, as by `evaluate`: then these pictures may say when to stop
+    if any(validated_on_test(evidence, fit) for fit in trainings):
+        which = (
+            "pictures of the test set, every time. Whoever chooses settings by them has no pictures left to "
+            "tell how good the choice is"
+        )
+    else:
+        which = (
+            "the same pictures every time. Which of them are easy is then a matter of luck, as with a single "
+            "validation set"
+        )
+    message = f"Every candidate is measured on {which}: measure on the fold that is held out, each in turn."
     return [Finding(message=message)]
 
 
@@ -245,16 +267,27 @@ def _groups(fits: list[Fit], count: int) -> Iterator[list[list[Fit]]]:
 
 def _of_training(fits: list[Fit], candidates: list[_Candidate]) -> bool:
     """Whether all means are those of the accuracies in training, and not all are of those on new pictures."""
+    own, new = (_accuracies(fits, new=which) for which in (False, True))
+    return any(_all_are(fits, candidates, metric) for metric in own) and not any(
+        _all_are(fits, candidates, metric) for metric in new
+    )
 
-    def all_are(metric: str) -> bool:
-        return any(
-            all(_is_mean(one.mean, [fit.history.get(metric, []) for fit in group]) for one, group in pairs)
-            for pairs in (list(zip(candidates, way, strict=True)) for way in _groups(fits, len(candidates)))
-        )
 
+def _accuracies(fits: list[Fit], *, new: bool) -> set[str]:
+    """The names under which trainings report accuracies, on new pictures or on those that are trained on."""
     metrics = {metric for fit in fits for metric in fit.history if "acc" in metric}
-    new = {metric for metric in metrics if metric.startswith("val_")}
-    return any(map(all_are, metrics - new)) and not any(map(all_are, new))
+    return {metric for metric in metrics if metric.startswith("val_") == new}
+
+
+def _all_are(fits: list[Fit], candidates: list[_Candidate], metric: str) -> bool:
+    """Whether every mean is that of this metric over the candidate's own trainings."""
+    return any(
+        all(
+            _is_mean(one.mean, [fit.history.get(metric, []) for fit in group])
+            for one, group in zip(candidates, way, strict=True)
+        )
+        for way in _groups(fits, len(candidates))
+    )
 
 
 def _is_mean(mean: float, curves: list[list[float]]) -> bool:
@@ -279,6 +312,8 @@ def _may_stem_from(one: _Candidate, fits: list[Fit], evidence: Evidence) -> bool
     shares, losses = _means(evidence, fits)
     errors = [1 - value for value in shares] if one.lower_is_better else []
     likely = (shares, [100 * value for value in shares], losses, errors)
+    if not any(likely):
+        return True  # scored by what nothing records, such as `predict`
     return not math.isfinite(one.mean) or any(_within(abs(one.mean), seen) for seen in likely)
 
 
@@ -294,13 +329,15 @@ def _ends(scores: list[list[float]]) -> list[float]:
 
 
 def _scores(evidence: Evidence, fits: list[Fit]) -> tuple[list[float], list[float]]:
-    """Accuracies and losses on held-out images from these trainings; without any, from evaluations."""
+    """Accuracies and losses on held-out images from these trainings, or from evaluations of their models."""
     histories = [(metric, value) for fit in fits for metric in fit.history for value in fit.history[metric]]
     shares = [value for metric, value in histories if metric.startswith("val_") and "acc" in metric]
     losses = [value for metric, value in histories if metric == "val_loss"]
     if not shares and not losses:
-        shares = [value for one in evidence.evaluations for value in one.results[1:]]
-        losses = [value for one in evidence.evaluations for value in one.results[:1]]
+        models = {fit.model for fit in fits}
+        tried = [one for one in evidence.evaluations if one.model in models]
+        shares = [value for one in tried for value in one.results[1:]]
+        losses = [value for one in tried for value in one.results[:1]]
     return list(filter(math.isfinite, shares)), list(filter(math.isfinite, losses))
 
 

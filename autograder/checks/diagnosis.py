@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from autograder.checks.findings import Finding
 from autograder.checks.fits import fits_of_question, fits_of_task, rows_fed
+from autograder.checks.losses import read_loss
 from autograder.evidence import ArrayView, Compilation, Evidence, Fit
 
 __all__ = ["check_trainings", "explain", "explain_nan", "loss_name"]
@@ -86,9 +86,7 @@ _A_TRAINING = "A training"
 
 def loss_name(compilation: Compilation | None) -> str:
     """The loss that a model was compiled with, in small letters and without underscores."""
-    loss: Any = compilation.loss if compilation else None
-    name = loss.get("name", "") if isinstance(loss, dict) else loss
-    return name.replace("_", "").lower() if isinstance(name, str) else ""
+    return read_loss(compilation.loss).family if compilation else ""
 
 
 def _whole_labels(labels: ArrayView | None) -> bool:

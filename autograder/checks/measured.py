@@ -5,18 +5,22 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from autograder.checks.findings import Finding
-from autograder.checks.fits import fits_of_question
-from autograder.evidence import ArrayView, Evidence, Fit, HistoryView, Unanswered, describe
+from autograder.checks.fits import fits_of_question, rows_fed
+from autograder.evidence import ArrayView, Evaluation, Evidence, Fit, HistoryView, Unanswered, describe
 
-__all__ = ["check_comparison", "check_positive"]
+__all__ = ["check_comparison", "check_fed_otherwise", "check_positive"]
 
 TOLERANCE = 6e-3
 """A student may round to two decimals."""
-_MEASURED = ("gap", "loss", "acc")
+EXACT = 5e-4
+"""How far a gap lies from a figure of which its sign is told: one of two decimals may be either by chance."""
+_MEASURED = {"gap": ("gap", "차이", "격차"), "loss": ("loss", "손실"), "acc": ("acc", "정확")}
+"""What a training reports, and the words for it in a key, in English and in Korean."""
 _ASIDE = ("ratio", "time", "second", "faster", "speed")
 """What a figure may be that no training reports: entries beside those asked for."""
 _FEWEST = 2
@@ -40,7 +44,7 @@ def check_comparison(
     found = list(_numbers(value, ""))
     named = [(key, number) for key, number in found if math.isfinite(number) and _kinds(key)]
     if gaps:
-        named = [(key, number) for key, number in named if "gap" in key]
+        named = [(key, number) for key, number in named if "gap" in _kinds(key)]
     if len(named) < _FEWEST:
         return [_too_few(name, found, gaps=gaps)]
     if not evidence.observed:
@@ -51,7 +55,8 @@ def check_comparison(
         )
         return [Finding(message=message)]
     strange = _held_to_runs(evidence, name, question, named)
-    return strange or _of_the_plain_one_alone(evidence, name, question, layer, named)
+    strange = strange or _of_the_plain_one_alone(evidence, name, question, layer, named)
+    return strange or (_turned(evidence, name, question, named) if gaps else [])
 
 
 def _of_the_plain_one_alone(
@@ -70,12 +75,12 @@ def _of_the_plain_one_alone(
         return [Finding(message=message)]
     others = _figures(evidence, [fit for fit in evidence.fits if fit not in own], but=own)
     mine = _figures(evidence, own, only=own)
-    seen = _figures(evidence, fits)
+    seen, scales = _figures(evidence, fits), _scales(named)
 
     def may_be_own(key: str, number: float) -> bool:
         kinds = _kinds(key)
         of_all, of_others, of_own = (
-            any(_among(number, figures[kind]) for kind in kinds) for figures in (seen, others, mine)
+            any(_among(number, figures[kind], scales) for kind in kinds) for figures in (seen, others, mine)
         )
         return of_own or (of_all and not of_others)
 
@@ -108,8 +113,10 @@ def _too_few(name: str, found: list[tuple[str, float]], *, gaps: bool) -> Findin
 def _held_to_runs(
     evidence: Evidence, name: str, question: str, named: list[tuple[str, float]]
 ) -> list[Finding]:
-    seen = _figures(evidence, fits_of_question(evidence, question))
-    strange = [number for key, number in named if not any(_among(number, seen[kind]) for kind in _kinds(key))]
+    seen, scales = _figures(evidence, fits_of_question(evidence, question)), _scales(named)
+    strange = [
+        number for key, number in named if not any(_among(number, seen[kind], scales) for kind in _kinds(key))
+    ]
     if len(named) - len(strange) >= _FEWEST:
         return []
     message = (
@@ -121,16 +128,49 @@ def _held_to_runs(
 
 def _kinds(key: str) -> list[str]:
     """What a figure says of itself by its key; nothing where it need not be of a training at all."""
+    key = unicodedata.normalize("NFC", key)  # Korean letters may be stored in parts
     words = re.findall(r"[^\W\d_]+", key)
     if any(word.startswith(_ASIDE) for word in words):
         return []
-    return [kind for kind in _MEASURED if kind in key] or (["val"] if "val" in words else [])
+    found = [kind for kind, names in _MEASURED.items() if any(name in key for name in names)]
+    return found or (["val"] if "val" in words else [])
 
 
-def _among(number: float, figures: set[float]) -> bool:
-    """Whether a figure is one of these; where it is beyond 1, it may be one of them in percent."""
-    scales = (1, 100) if abs(number) > 1 else (1,)
-    return any(abs(number / scale - other) <= TOLERANCE for scale in scales for other in figures)
+def _scales(named: list[tuple[str, float]]) -> tuple[int, ...]:
+    """What figures may be multiplied by: by 100 as well, where one that is no loss lies beyond 1."""
+    percent = any(abs(number) > 1 for key, number in named if "loss" not in _kinds(key))
+    return (1, 100) if percent else (1,)
+
+
+def _among(number: float, figures: set[float], scales: tuple[int, ...], tolerance: float = TOLERANCE) -> bool:
+    """Whether a figure is one of these, or one of them in percent."""
+    return any(abs(number / scale - other) <= tolerance for scale in scales for other in figures)
+
+
+def _turned(evidence: Evidence, name: str, question: str, gaps: list[tuple[str, float]]) -> list[Finding]:
+    """What to say where gaps are validation minus training accuracy, or have lost their sign.
+
+    Only where the figures leave no doubt: one that is a right gap as well, or of evaluations, may be right.
+    """
+    histories = [fit.history for fit in fits_of_question(evidence, question)]
+    histories += [found.history for found in evidence.names.values() if isinstance(found, HistoryView)]
+    straight = {gap for history in histories for gap in _gaps(history, turned=False)}
+    wrong = {-gap for gap in straight}
+    straight |= set(_gaps_of_evaluations([one for one in evidence.evaluations if not one.in_fit]))
+    scales = _scales(gaps)
+    known = [
+        (_among(number, straight, scales, EXACT), _among(number, wrong, scales, EXACT))
+        for key, number in gaps
+        if "loss" not in _kinds(key)
+    ]
+    if (False, True) not in known or (True, False) in known:
+        return []
+    message = (
+        f"The gaps in `{name}` have the wrong sign, or have lost theirs: a gap is the training accuracy "
+        "minus the validation accuracy. It is negative where a network does better on new pictures than it "
+        "did in training, as one with dropout may, whose units are all there again by then."
+    )
+    return [Finding(message=message)]
 
 
 def _numbers(value: Any, key: str) -> Iterator[tuple[str, float]]:
@@ -174,12 +214,7 @@ def _figures(
     )
     losses = [value for one in tried for value in one.results[:1]]
     shares = [value for one in tried for value in one.results[1:]]
-    gaps = [
-        left - right
-        for one, other in itertools.permutations(tried[:60], 2)
-        if one.model == other.model
-        for left, right in zip(one.results, other.results, strict=False)
-    ]
+    gaps = _gaps_of_evaluations(tried)
     ends: dict[str, list[float]] = {"loss": [], "acc": []}
     for history in histories:
         gaps += _gaps(history)
@@ -203,14 +238,28 @@ def _ends(values: list[float]) -> list[float]:
     return [finite[-1], min(finite), max(finite), sum(finite) / len(finite)] if finite else []
 
 
-def _gaps(history: Mapping[str, list[float]]) -> Iterator[float]:
-    """Differences between training and validation figures: epoch by epoch, and of their ends."""
+def _gaps(history: Mapping[str, list[float]], *, turned: bool = True) -> Iterator[float]:
+    """Differences between training and validation figures: epoch by epoch, and of their ends.
+
+    turned: whether to give validation minus training accuracy, too, as it is given of losses in any case.
+    """
     for metric, values in history.items():
         others = history.get(f"val_{metric}", [])
         pairs = [*zip(values, others, strict=False), *zip(_ends(values), _ends(others), strict=False)]
         for one, other in pairs:
             yield one - other
-            yield other - one
+            if turned or "loss" in metric:
+                yield other - one
+
+
+def _gaps_of_evaluations(tried: Sequence[Evaluation]) -> list[float]:
+    """Differences between what evaluations of one model gave, whichever pictures they were of."""
+    return [
+        left - right
+        for one, other in itertools.permutations(tried[:60], 2)
+        if one.model == other.model
+        for left, right in zip(one.results, other.results, strict=False)
+    ]
 
 
 def check_positive(evidence: Evidence, name: str, *, question: str) -> list[Finding]:
@@ -234,3 +283,17 @@ def check_positive(evidence: Evidence, name: str, *, question: str) -> list[Find
             "without the cache by the time with it."
         )
     ]
+
+
+def check_fed_otherwise(evidence: Evidence, name: str, *, question: str) -> list[Finding]:
+    """Of the trainings whose times are compared, one is fed what was cached in place of pictures."""
+    fits = fits_of_question(evidence, question)
+    fed = [rows_fed(fit.training) for fit in fits]
+    pixels = math.prod(evidence.data.x_train.shape[1:])
+    if len({fit.model for fit in fits}) < 2 or any(rows is None or rows.shape[1] != pixels for rows in fed):
+        return []
+    message = (
+        f"All trainings that were timed for `{name}` are fed pictures, so that every layer is computed in "
+        "both. With the cache a new output layer is trained alone, on the cached outputs."
+    )
+    return [Finding(message=message)]

@@ -15,9 +15,9 @@ import attrs
 import numpy as np
 
 from autograder.checks.accuracy import reached, saved_network
-from autograder.checks.diagnosis import ONE_LAYER
+from autograder.checks.diagnosis import BINARY, ONE_LAYER, loss_name
 from autograder.checks.findings import Finding, quoted
-from autograder.checks.fits import fits_of_question
+from autograder.checks.fits import fits_of_question, validated_on_test
 from autograder.checks.likeness import likeness
 from autograder.checks.structure import graph_of, stack_of, starts_from, starts_wrong
 from autograder.evidence import ArrayView, Evidence, Fit, ModelView, Unanswered, describe
@@ -45,6 +45,7 @@ __all__ = [
     "check_saved_classifier",
     "check_separate",
     "check_shuffled",
+    "check_stopped_by",
     "check_towers",
     "drawn",
     "meeting_of",
@@ -491,11 +492,11 @@ def check_pair_loss(evidence: Evidence, *, question: str, builder: str) -> list[
         if meeting_of(evidence.probe_model(builder)).head.output.units != 1:
             return []  # another head wants another loss; it costs where the head is asked for
     fits = [fit for fit in evidence.fits if question not in fit.after and fit.compilation is not None]
-    losses = [_loss(fit) for fit in fits]
-    if not fits or any(name.startswith("binary") and not logits for name, logits in losses):
+    losses = [(loss_name(fit.compilation), _expects_logits(fit)) for fit in fits]
+    if not fits or (BINARY, False) in losses:
         return []
     name, logits = losses[-1]
-    if logits and name.startswith("binary"):
+    if logits and name == BINARY:
         message = (
             "The loss is told to expect logits (`from_logits=True`), but the network ends in a sigmoid, "
             "which is then applied twice."
@@ -508,13 +509,11 @@ def check_pair_loss(evidence: Evidence, *, question: str, builder: str) -> list[
     return [Finding(message=message)]
 
 
-def _loss(fit: Fit) -> tuple[str, bool]:
-    """The plain name of a fit's loss, and whether it expects logits."""
+def _expects_logits(fit: Fit) -> bool:
+    """Whether a fit's loss was told that it gets logits."""
     loss = fit.compilation.loss if fit.compilation else None
     settings = loss.get("config") if isinstance(loss, Mapping) else None
-    name = loss.get("name") if isinstance(loss, Mapping) else loss
-    plain = name.replace("_", "").lower() if isinstance(name, str) else ""
-    return plain, isinstance(settings, Mapping) and settings.get("from_logits") is True
+    return isinstance(settings, Mapping) and settings.get("from_logits") is True
 
 
 def check_curve(evidence: Evidence, name: str, *, accuracy: float, tolerance: float = 0.025) -> list[Finding]:
@@ -778,6 +777,18 @@ def check_rivals(evidence: Evidence, *, question: str, scratch: str, reused: str
         )
         return [Finding(message=message, where=reused)]
     return []
+
+
+def check_stopped_by(evidence: Evidence, *, question: str) -> list[Finding]:
+    """No training of the question is validated on pictures of the test set."""
+    if not any(validated_on_test(evidence, fit) for fit in fits_of_question(evidence, question)):
+        return []
+    message = (
+        "What `fit` gets as `validation_data` are pictures of the test set: training stops where these say, "
+        "and the accuracy on them flatters a network that was chosen by them. Keep some of the pictures "
+        "aside that you train on."
+    )
+    return [Finding(message=message)]
 
 
 def _evaluated(evidence: Evidence, value: Any) -> set[int]:

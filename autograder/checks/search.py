@@ -9,7 +9,7 @@ from autograder.checks.findings import Finding
 from autograder.checks.fits import validated_on_test
 from autograder.evidence import Evidence, Fit, Unanswered, describe
 
-__all__ = ["check_choice", "check_measured", "check_rates"]
+__all__ = ["check_choice", "check_measured", "check_new_each_time", "check_rates"]
 
 SLACK = 1e-6
 RATE_TOLERANCE = 1e-3
@@ -92,8 +92,13 @@ def check_choice(results: Any, best: Any) -> list[Finding]:
     return [Finding(message=f"`best_lr` is {best:g}, but another rate of `lr_results` has a lower loss.")]
 
 
-def check_measured(evidence: Evidence, name: str) -> list[Finding]:
-    """Each loss was measured: a training at that rate took place in the notebook and gave it."""
+def check_measured(evidence: Evidence, name: str, *, two_networks: str = "") -> list[Finding]:
+    """Each loss was measured: a training at that rate took place in the notebook and gave it.
+
+    two_networks: the probe that tells whether the student's function builds a new network each time. Where
+    it does not, which costs in its own question, no head start counts here.
+    """
+    built_anew = not _shared_by(evidence.probes.get(two_networks))
     numbers = _numbers(evidence.value(name))
     if not numbers:
         return [Finding(message=f"`{name}` is empty.")]
@@ -109,7 +114,8 @@ def check_measured(evidence: Evidence, name: str) -> list[Finding]:
                 )
             ]
         if _measured(evidence, fits, rate, loss):
-            problem = _unfair(evidence, [fit for fit in fits if _has(fit, "val_loss", loss)], rate)
+            gave = [fit for fit in fits if _has(fit, "val_loss", loss)]
+            problem = _unfair(evidence, gave, rate, built_anew=built_anew)
             if problem:
                 return [Finding(message=problem)]
             continue
@@ -136,9 +142,31 @@ def check_measured(evidence: Evidence, name: str) -> list[Finding]:
     return []
 
 
-def _unfair(evidence: Evidence, fits: list[Fit], rate: float) -> str:
+def _shared_by(found: Any) -> int:
+    """How many weights two networks of a student's function have in common; 0 where that is not known."""
+    shared = found.get("shared") if isinstance(found, dict) else None
+    return shared if isinstance(shared, int) else 0
+
+
+def check_new_each_time(found: Any, function: str) -> list[Finding]:
+    """The function builds a new network each time that it is called, with layers and weights of its own.
+
+    found: what a probe tells that called it twice.
+    """
+    shared = _shared_by(found)
+    if not shared:
+        return []
+    what = "the very same network" if found.get("same") is True else "a network with the same layers"
+    message = (
+        f"Called twice, `{function}()` gives {what} both times, so that whatever the one has learned, the "
+        "other begins with. Make the network, and each of its layers, inside of the function."
+    )
+    return [Finding(message=message)]
+
+
+def _unfair(evidence: Evidence, fits: list[Fit], rate: float, *, built_anew: bool) -> str:
     """What is wrong with all trainings that gave a loss, though they gave it; empty where one is sound."""
-    if fits and all(_has_a_head_start(fit) for fit in fits):
+    if built_anew and fits and all(_has_a_head_start(fit) for fit in fits):
         return (
             f"The network that was trained at the rate {rate:g} had been trained at another rate before, so "
             "it had a head start over the others: their losses cannot be compared. Look at where the "

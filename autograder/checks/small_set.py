@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from autograder.checks.findings import Finding, listed
-from autograder.checks.preparation import Source, identify, rows_of
-from autograder.checks.splits import class_numbers
+from autograder.checks.preparation import Source, identify, recognise, rows_of
+from autograder.checks.splits import class_numbers, unlike
 from autograder.data import VALID
 from autograder.evidence import ArrayView, Evidence, Unanswered, describe
+from autograder.tasks import Preparation
 
-__all__ = ["check_images", "check_labels", "check_set_aside", "check_test_images"]
+__all__ = ["check_images", "check_labels", "check_scaled_as", "check_set_aside", "check_test_images"]
 
+_REPEATED = "Some pictures stand in `{}` more than once: whoever draws at random must not put them back."
 FEW = 0.02
 """The share of rows that may be mistaken for other images."""
 
@@ -52,7 +54,7 @@ def check_images(evidence: Evidence, model: str, *, images: str, labels: str, ea
     findings += _counts(evidence, images, labels, classes, rows=rows, each=each)
     findings += _places(images, source)
     if _repeated(_array(evidence, images)):
-        findings.append(Finding(message=f"Some pictures stand in `{images}` more than once."))
+        findings.append(Finding(message=_REPEATED.format(images)))
     return findings
 
 
@@ -118,10 +120,16 @@ def check_test_images(evidence: Evidence, *, images: str) -> list[Finding]:
 
 
 def check_set_aside(evidence: Evidence, *, images: str, trained: str) -> list[Finding]:
-    """The images to stop on, where there are any under that name, are not among those that are trained on."""
+    """The images to stop on, where there are any under that name, are neither trained on nor tested with."""
     if not isinstance(evidence.names.get(images), ArrayView):
         return []
     kept = [rows_of(_array(evidence, name)) for name in (images, trained)]
+    if kept[0] and identify(kept[0][0], evidence.data).from_test > FEW:
+        message = (
+            f"`{images}` holds pictures of the test set. When to stop is then chosen by them, and none are "
+            "left to tell how the network does on new ones: take them from the training pictures."
+        )
+        return [Finding(message=message, where=images)]
     held, own = ({row.tobytes() for row in rows[0].astype(np.float32)} if rows else set() for rows in kept)
     if len(held & own) <= FEW * len(held):
         return []
@@ -132,12 +140,35 @@ def check_set_aside(evidence: Evidence, *, images: str, trained: str) -> list[Fi
     return [Finding(message=message, where=images)]
 
 
+def check_scaled_as(evidence: Evidence, names: tuple[str, ...], *, like: tuple[str, ...]) -> list[Finding]:
+    """Each of these arrays, where it is there, is scaled as one of some others is, whichever way."""
+    wanted = [found for name in like if (found := _scaling(evidence, name)) is not None]
+    for name in names:
+        own = _scaling(evidence, name)
+        if own is None or not wanted or not all(unlike(own, one, evidence.data.x_train) for one in wanted):
+            continue
+        message = (
+            f"The pixels of `{name}` are scaled otherwise than those that the base was trained on, so that "
+            "its layers see nothing that they know: prepare all pictures with one and the same code."
+        )
+        return [Finding(message=message, where=name)]
+    return []
+
+
+def _scaling(evidence: Evidence, name: str) -> Preparation | None:
+    """How the pixels of an array are scaled; None where there is none, or it cannot be told."""
+    array = evidence.names.get(name)
+    kept = rows_of(array) if isinstance(array, ArrayView) else None
+    return recognise(kept[0], evidence.data) if kept is not None else None
+
+
 def _repeated(array: ArrayView) -> bool:
+    """Whether a picture stands there twice, as no two of a data set of digits are the same."""
     if array.summary is not None:
         keys = array.summary.hashes
-        return len(np.unique(keys)) < (1 - FEW) * len(keys)
+        return len(np.unique(keys)) < len(keys)
     rows = np.ascontiguousarray(array.data).reshape(len(array), -1)
-    return len({row.tobytes() for row in rows}) < (1 - FEW) * len(rows)
+    return len({row.tobytes() for row in rows}) < len(rows)
 
 
 def check_labels(evidence: Evidence, model: str, *, images: str, labels: str) -> list[Finding]:

@@ -27,6 +27,7 @@ __all__ = [
     "check_sizes",
     "class_numbers",
     "preparations",
+    "unlike",
 ]
 
 SHARED = 0.005
@@ -35,6 +36,10 @@ COMPARED = 256
 """So many pictures are scaled in both ways, to see whether these differ."""
 UNLIKE = 0.1
 """How far two scalings of the same pictures may lie apart on average, as a share of their spread."""
+SAME_PIXEL = 1e-3
+"""How far equal pixels may come out apart, as a share of the span of what they became."""
+FEW_LEVELS = 16
+"""So many different pixels are needed to see what became of them."""
 SOME = 0.02
 """The share of a sample that may look like other pictures than it shows."""
 
@@ -136,8 +141,10 @@ def _what_is_there(array: ArrayView, part: Part, dataset: DataSet, *, test: bool
     kept = rows_of(array)
     if kept is None or kept[0].shape[1] != int(np.prod(part.images.shape[1:])):
         return f"`{part.images_name}` has shape {array.shape}; these are not the pictures, pixel by pixel."
-    rows, _ = kept
+    rows, positions = kept
     source = identify(rows, dataset)
+    if int(positions.max()) < len(part.images) and (how := _not_in_proportion(rows, part.images[positions])):
+        return f"`{part.images_name}` holds the right pictures, but not their pixels in proportion: {how}"
     if source.recognised < 0.5:
         return (
             f"The rows of `{part.images_name}` are not the pictures with their pixels scaled. Any other "
@@ -167,6 +174,34 @@ def _what_is_there(array: ArrayView, part: Part, dataset: DataSet, *, test: bool
     )
 
 
+def _not_in_proportion(rows: np.ndarray, images: np.ndarray) -> str:
+    """What arithmetic on whole numbers has done to the pixels of these images; empty where it has not."""
+    pixels = images.reshape(len(images), -1)
+    if rows.shape != pixels.shape or not np.isfinite(rows).all():
+        return ""
+    counts = np.bincount(pixels.ravel(), minlength=256)
+    sums, squares = (np.bincount(pixels.ravel(), weights=rows.ravel() ** power) for power in (1, 2))
+    seen = counts[: len(sums)] > 0
+    became = sums[seen] / counts[: len(sums)][seen]
+    spread = squares[seen] / counts[: len(sums)][seen] - became**2
+    span = float(np.ptp(became))
+    if not span or float(spread.max()) > (SAME_PIXEL * span) ** 2 or len(became) < FEW_LEVELS:
+        return ""
+    if len(np.unique(became)) <= 2:
+        return (
+            "dark ones and bright ones have become two numbers, with nothing between them. Whole numbers "
+            "have no fractions: look at where the pixels turn into `float32`, and at how they are divided."
+        )
+    steps = np.diff(became)
+    falls = steps < -span / 2
+    if falls.any() and (steps[~falls] >= -SAME_PIXEL * span).all():
+        return (
+            "from some value on, brighter ones start again from the darkest. Whole numbers of 8 bits end at "
+            "255 and go on with 0 (`uint8`): turn the pixels into `float32` first, and calculate then."
+        )
+    return ""
+
+
 def check_scaled_alike(evidence: Evidence, model: str, sets: tuple[str, ...] = SETS) -> list[Finding]:
     """Every set is scaled as the first one is, whichever way that may be."""
     parts = _parts(evidence, model, sets)
@@ -179,9 +214,7 @@ def check_scaled_alike(evidence: Evidence, model: str, sets: tuple[str, ...] = S
         found = scaled[which]
         if first is None or found is None:
             continue
-        images = part.images[:COMPARED]
-        wanted = first.apply(images)
-        if float(np.abs(found.apply(images) - wanted).mean()) > UNLIKE * float(wanted.std()):
+        if unlike(found, first, part.images):
             message = (
                 f"The pixels of `{part.images_name}` are scaled otherwise than those of "
                 f"`{parts[sets[0]].images_name}`: to a network that was trained on the latter, its pictures "
@@ -189,6 +222,13 @@ def check_scaled_alike(evidence: Evidence, model: str, sets: tuple[str, ...] = S
             )
             findings.append(Finding(message=message, where=part.images_name))
     return findings
+
+
+def unlike(one: Preparation, other: Preparation, images: np.ndarray) -> bool:
+    """Whether two preparations make something else of the first of these images."""
+    wanted = other.apply(images[:COMPARED])
+    strays = float(np.abs(one.apply(images[:COMPARED]) - wanted).mean())
+    return strays > UNLIKE * float(wanted.std())
 
 
 def _preparation(evidence: Evidence, part: Part) -> Preparation | None:

@@ -24,6 +24,7 @@ from autograder.networks.records import Graph, Node, UnsupportedModel
 from autograder.networks.stack import Block, Stack, layers_in_order
 
 __all__ = [
+    "agree",
     "check_activations",
     "check_hidden_layers",
     "check_initialisers",
@@ -104,7 +105,7 @@ def _require_outputs(graph: Graph, model: ModelView) -> None:
         computed = forward(graph, model.weights, given)
         # A dropout of the student's own class may be active whenever it likes: its outputs are random.
         random = any(node.get("own_class") for node in graph.nodes)
-        if computed.shape == recorded.shape and (random or _agree(computed, recorded, model)):
+        if computed.shape == recorded.shape and (random or agree(computed, recorded, model)):
             return
     raise Unanswered(
         "What the model computes is not what its layers say. Has something changed how its layers are "
@@ -112,8 +113,8 @@ def _require_outputs(graph: Graph, model: ModelView) -> None:
     )
 
 
-def _agree(computed: np.ndarray, recorded: np.ndarray, model: ModelView) -> bool:
-    """Whether these are the same outputs, but for rounding."""
+def agree(computed: np.ndarray, recorded: np.ndarray, model: ModelView) -> bool:
+    """Whether these are the same outputs of that model, but for rounding. Both are of one shape."""
     if np.allclose(computed, recorded, 1e-2, OUTPUT_TOLERANCE, True):
         return True
     half = "float16" in str(model.config)
@@ -328,7 +329,10 @@ def starts_from(model: ModelView, block: Block, family: str) -> bool:
         return False
     # In a layer with many more inputs than units two families come close. Then it counts what the layer says,
     # unless its weights, set by hand, are clearly those of the family asked for.
-    other = variances.get(block.initialiser.family, variances[family]) ** 0.5
+    others = [variance**0.5 for variance in variances.values() if variance != variances[family]]
+    nearest = min(others, key=lambda other: abs(spread - other), default=wanted)
+    named = block.initialiser.family
+    other = variances[named] ** 0.5 if named else nearest
     return bool(other == wanted or abs(spread - wanted) + STRAY * wanted < abs(spread - other))
 
 

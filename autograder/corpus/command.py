@@ -31,6 +31,7 @@ def run_corpora(
     names: Sequence[str],
     every_run: bool,
     times: int,
+    apart: bool,
     jobs: int | None,
     source: str,
     out: Path | None,
@@ -39,7 +40,8 @@ def run_corpora(
     """Grade, print and write; all labs where none is named. Raises LabProblem where a matrix has problems.
 
     Entries are ours and trusted, so that a warm sandbox will do. Single entries (`names`) cannot show that
-    each test fails one: then only their own problems count.
+    each test fails one: then only their own problems count. They are graded apart, and so are those that are
+    graded several `times` or whose messages are wanted (`tell`).
     """
     if tell and source != MINIATURE:
         raise UsageProblem("entries hold the messages of the miniature", hint="leave out --data or --tell")
@@ -58,6 +60,7 @@ def run_corpora(
                     data=data,
                     jobs=jobs or os.cpu_count() or 1,
                     times=times,
+                    apart=apart or tell or bool(names) or times > 1,
                     progress=progress,
                 )
             finally:

@@ -11,6 +11,8 @@ An entry:
     fails = ["q3"]                 # wrong entries only: the one question that loses points
     models = "reference"           # the model files: "reference", "no-history", "none" or a recipe's name
     checks = true                  # whether the notebook calls grader.check
+    alone = false                  # whether it never shares a notebook with others: what it does is seen in
+                                   #   the answers to other questions, too, though it costs nothing there
 
     [[change]]                     # any number, applied in order
     question = "q1"                # "" for cells outside of questions
@@ -72,6 +74,7 @@ class Entry:
     fails: tuple[str, ...] = ()
     models: str = REFERENCE
     checks: bool = True
+    alone: bool = False
     changes: tuple[Change, ...] = ()
     told: dict[str, str] = attrs.field(factory=dict)
 

@@ -24,6 +24,7 @@ from autograder.evidence.values import (
     model_view,
     number,
     view,
+    whole,
 )
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ MAX_ERROR = 500
 """How much of a cell's error is kept."""
 MAX_SHOWN = 300
 """How much of one line of it is shown."""
+MAX_RECORDS = 2_000
+"""Of trainings, cells and the like; the room writes no more."""
 _COLOUR = re.compile(r"\x1b(\[[0-9;]*[A-Za-z]?)?")
 _SAYS_NOTHING = re.compile(r"Exception encountered when calling .*")
 _DUMP = re.compile(r"value=|\[\[|Arguments received")
@@ -335,7 +338,7 @@ def read_evidence(folder: Path) -> Evidence:
     cells, _ = _part(folder, "cells", problems)
     files, file_arrays = _part(folder, "models", problems)
     probes = _probes(folder, problems)
-    defined = _guarded(lambda: _views(names.get("names", {}), arrays, problems), {}, problems)
+    defined = _guarded(lambda: _views(names.get("names") or {}, arrays, problems), {}, problems)
     return Evidence(
         names={name: _with_answer(name, found, probes) for name, found in defined.items()},
         probes=probes,
@@ -346,7 +349,7 @@ def read_evidence(folder: Path) -> Evidence:
         },
         cells=_cells(cells.get("cells"), problems),
         layer_classes=_guarded(lambda: class_bases(names.get("layer_classes")), {}, problems),
-        patched=tuple(str(name)[:200] for name in names.get("patched", []) or [])[:50],
+        patched=tuple(_each(names.get("patched"), lambda name: _name(name, 200), problems))[:50],
         global_seed_set=names.get("global_seed_set") is True,
         seeds=_seeds(names.get("seeds")),
         problems=tuple(problems),
@@ -390,7 +393,7 @@ def _guarded(make: Any, otherwise: Any, problems: list[str]) -> Any:
 
 
 def _each(records: Any, make: Any, problems: list[str]) -> Iterator[Any]:
-    for record in records if isinstance(records, list) else []:
+    for record in records[:MAX_RECORDS] if isinstance(records, list) else []:
         found = _guarded(lambda record=record: make(record), None, problems)
         if found is not None:
             yield found
@@ -440,11 +443,11 @@ def _with_answer(name: str, found: Any, probes: Mapping[str, Any]) -> Any:
 def _fit(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fit:
     history = view(record["history"], arrays) if "history" in record else None
     return Fit(
-        model=int(record["model"]),
-        after=tuple(map(str, record.get("after", []))),
+        model=whole(record["model"]),
+        after=_names(record.get("after")),
         compilation=compilation(record.get("compiled")),
-        epochs=int(record["epochs"]),
-        batch_size=None if record.get("batch_size") is None else int(record["batch_size"]),
+        epochs=whole(record["epochs"]),
+        batch_size=None if record.get("batch_size") is None else whole(record["batch_size"]),
         validation_split=number(record.get("validation_split", 0)),
         callbacks=tuple(_callback(item) for item in record.get("callbacks", [])),
         training=_fed(record.get("training"), arrays),
@@ -455,23 +458,44 @@ def _fit(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fit:
         trainable=_count(record.get("trainable")),
         trained_at=tuple(map(number, record.get("trained_at") or ())),
         continues=record.get("continues") is True,
-        layers=frozenset(map(str, record.get("layers", ()))),
+        layers=frozenset(_names(record.get("layers"))),
         division=_division(record.get("division")),
     )
 
 
+def _name(value: Any, longest: int = MAX_SHOWN) -> str:
+    """A name or a word, cut where it is longer. Raises EvidenceProblem for anything but text."""
+    if not isinstance(value, str):
+        raise EvidenceProblem("a name is malformed")
+    return value[:longest]
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    found = [] if value is None else value
+    if not isinstance(found, list):
+        raise EvidenceProblem("a list of names is malformed")
+    return tuple(map(_name, found[:MAX_RECORDS]))
+
+
 def _count(value: Any) -> int | None:
-    return value if type(value) is int and value >= 0 else None
+    return value if type(value) is int and 0 <= value < 2**53 else None
 
 
 def _seeds(found: Any) -> tuple[int, ...]:
-    return tuple(seed for seed in found[:50] if type(seed) is int) if isinstance(found, list) else ()
+    seeds = found[:50] if isinstance(found, list) else []
+    return tuple(seed for seed in seeds if type(seed) is int and abs(seed) < 2**64)
 
 
 def _callback(record: dict[str, Any]) -> Callback:
-    return Callback(
-        type=str(record["class"]), bases=tuple(map(str, record["bases"])), settings=dict(record["settings"])
-    )
+    settings = {_name(name): value for name, value in record["settings"].items() if _is_plain(value)}
+    return Callback(type=_name(record["class"]), bases=_names(record["bases"]), settings=settings)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a callback's setting is what people type: a word, or a number that can be reckoned with."""
+    if isinstance(value, str):
+        return len(value) <= MAX_ERROR
+    return isinstance(value, bool | int | float) and abs(value) < 2**53
 
 
 def _fed(record: dict[str, Any] | None, arrays: dict[str, np.ndarray]) -> Fed | None:
@@ -481,7 +505,7 @@ def _fed(record: dict[str, Any] | None, arrays: dict[str, np.ndarray]) -> Fed | 
         view(record[part], arrays) if record.get(part) is not None else None for part in ("inputs", "labels")
     )
     return Fed(
-        rows=record.get("rows") if isinstance(record.get("rows"), int) else None,
+        rows=_count(record.get("rows")),
         inputs=inputs if isinstance(inputs, ArrayView) else None,
         labels=labels if isinstance(labels, ArrayView) else None,
         label_range=_ends(record.get("label_range")),
@@ -510,7 +534,7 @@ def _evaluation(record: dict[str, Any]) -> Evaluation:
     rate = record.get("learning_rate")
     values = [view(item, {}) for item in record["results"]]
     return Evaluation(
-        model=int(record["model"]),
+        model=whole(record["model"]),
         learning_rate=None if rate is None else number(rate),
         results=tuple(float(value) for value in values if isinstance(value, (int, float))),
         in_fit=record.get("in_fit") is True,
@@ -524,9 +548,9 @@ def _cells(records: Any, problems: list[str]) -> tuple[Cell, ...]:
 
 def _cell(record: dict[str, Any]) -> Cell:
     return Cell(
-        number=int(record["cell"]),
-        status=str(record["status"])[:40],
-        error=str(record.get("error", ""))[:MAX_ERROR],
+        number=whole(record["cell"]),
+        status=_name(record["status"], 40),
+        error=_name(record.get("error", ""), MAX_ERROR),
         seconds=number(record.get("seconds", 0)),
         left_out=len(record.get("left_out") or []),
     )

@@ -27,11 +27,17 @@ __all__ = [
     "class_bases",
     "number",
     "view",
+    "whole",
 ]
 
 MAX_DEPTH = 8
 MAX_OUTPUTS = 64
 MAX_CLASSES = 200
+MAX_ITEMS = 1_000
+"""Of a list or dict, as the room describes no longer ones."""
+MAX_TEXT = 4_000
+_LARGEST_WHOLE = 2**53
+"""From here on the room writes a whole number as a float: nothing that Python cannot turn into one."""
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -172,7 +178,7 @@ def view(record: Any, arrays: Arrays, depth: int = 0) -> Any:
         raise EvidenceProblem("a record is malformed or too deep")
     kind = record.get("kind")
     if kind == "list":
-        return [view(item, arrays, depth + 1) for item in _list(record.get("items"))]
+        return [view(item, arrays, depth + 1) for item in _items(record)]
     if kind == "dict":
         return _dict(record, arrays, depth)
     read = _VIEWS.get(kind) if isinstance(kind, str) else None
@@ -190,11 +196,18 @@ def number(value: Any) -> float:
     return float(value)
 
 
+def whole(value: Any) -> int:
+    """A whole number as the format writes it: one that a float holds exactly. Raises EvidenceProblem."""
+    if type(value) is not int or abs(value) >= _LARGEST_WHOLE:
+        raise EvidenceProblem("a whole number is malformed")
+    return value
+
+
 def _number_of_type(record: dict[str, Any]) -> bool | int | float:
     value = record.get("value")
     if record.get("type") == "bool":
         return bool(value)
-    return value if record.get("type") == "int" and type(value) is int else number(value)
+    return whole(value) if record.get("type") == "int" and type(value) is int else number(value)
 
 
 def _which(record: dict[str, Any]) -> int | None:
@@ -203,7 +216,7 @@ def _which(record: dict[str, Any]) -> int | None:
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise EvidenceProblem("a text is malformed")
     return value
 
@@ -214,9 +227,16 @@ def _list(value: Any) -> list[Any]:
     return value
 
 
+def _items(record: dict[str, Any]) -> list[Any]:
+    items = _list(record.get("items"))
+    if len(items) > MAX_ITEMS:
+        raise EvidenceProblem("a list is too long")
+    return items
+
+
 def _dict(record: dict[str, Any], arrays: Arrays, depth: int) -> dict[Any, Any]:
     found = {}
-    for item in _list(record.get("items")):
+    for item in _items(record):
         if not isinstance(item, list) or len(item) != 2:
             raise EvidenceProblem("a dict is malformed")
         key = view(item[0], arrays, depth + 1)
@@ -346,8 +366,7 @@ def _outputs(key: Any, arrays: Arrays) -> np.ndarray | None:
 def _shapes(record: Any) -> tuple[tuple[int | None, ...], ...]:
     shapes = _list(record or [])
     for shape in shapes:
-        if not all(length is None or type(length) is int for length in _list(shape)):
-            raise EvidenceProblem("a shape is malformed")
+        _shape([length for length in _list(shape) if length is not None])
     return tuple(tuple(shape) for shape in shapes)
 
 

@@ -1,4 +1,5 @@
-"""The files of a submission, whether a folder, a zip or a bare notebook, without unpacking anything.
+"""The files of a submission, whether a folder, a zip, a bare notebook or a student's share of a class's
+download, without unpacking anything.
 
 Nothing here trusts what an archive says of itself: names, sizes, counts and kinds are checked before a
 byte is read, and bytes are counted again while they are read. Links are refused, never followed.
@@ -12,10 +13,11 @@ import hashlib
 import os
 import stat
 import struct
+import tempfile
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -24,7 +26,7 @@ import attrs
 from autograder.errors import MachineFault, Ungradable
 from autograder.intake.names import decode_name, legible, safe_path
 
-__all__ = ["File", "opened"]
+__all__ = ["File", "Pick", "clean", "listed", "opened"]
 
 _TOTAL_BYTES = 500 * 10**6
 _FILES = 2_000
@@ -77,27 +79,103 @@ class File:
         return b"".join(self.chunks())
 
 
-@contextlib.contextmanager
-def opened(path: Path) -> Iterator[tuple[File, ...]]:
-    """The files of the submission at `path`, by name.
+@attrs.frozen(kw_only=True)
+class Pick:
+    """One file of a class's download, and the name under which its student handed it in."""
 
-    A folder that holds a single zip and no notebook stands for that zip, as some course sites deliver it.
-    Raises Ungradable where the submission is unsafe, too large or cannot be read.
+    place: int | str
+    """In a zip which of its entries it is, counted from 0; in a folder its name there."""
+    name: str
+
+
+def listed(path: Path) -> list[tuple[int, str]]:
+    """The files that a zip lists, litter aside: which entry, and its name as it stands there.
+
+    Nothing is checked but that listing it does no harm: no name leads anywhere before `opened` has looked
+    at it. Raises Ungradable where the zip cannot be listed.
+    """
+    with _reading(path.name), _open_plain(path) as stream:
+        _check_archive(stream, whole=False)
+        with zipfile.ZipFile(stream) as archive:
+            names = [_name(info).replace("\\", "/") for info in archive.infolist()]
+    return [
+        (place, name)
+        for place, name in enumerate(names)
+        if not name.endswith("/") and _LITTER.isdisjoint(name.split("/")) and not name.startswith(".")
+    ]
+
+
+@contextlib.contextmanager
+def opened(path: Path, picks: Sequence[Pick] = ()) -> Iterator[tuple[File, ...]]:
+    """The files of the submission at `path`, by name; with `picks`, of these files of what is there.
+
+    A folder that holds a single zip and no notebook stands for that zip, as some course sites deliver it;
+    what lies beside the zip belongs to it. Raises Ungradable where the submission is unsafe, too large or
+    cannot be read.
     """
     with contextlib.ExitStack() as stack:
         if path.is_symlink():
             raise Ungradable("is a link; links are not followed", hint="put the submission itself there")
-        if path.is_dir():
-            files = _of_folder(path)
-            zips = [path / file.path for file in files if file.path.suffix.lower() == ".zip"]
-            if len(zips) == 1 and not any(file.path.suffix.lower() == ".ipynb" for file in files):
-                files = _of_zip(zips[0], stack)
+        if picks:
+            files = _of_single_zip(_picked(path, picks, stack), stack)
+        elif path.is_dir():
+            files = _of_single_zip(_of_folder(path), stack)
         elif path.suffix.lower() == ".zip":
             files = _of_zip(path, stack)
         else:
             with _reading(path.name):
-                files = [_plain_file(path, PurePosixPath(_clean(path.name)))]
+                files = [_plain_file(path, PurePosixPath(clean(path.name)))]
         yield tuple(sorted(_without_duplicates(files), key=lambda file: str(file.path)))
+
+
+def _picked(path: Path, picks: Iterable[Pick], stack: contextlib.ExitStack) -> list[File]:
+    """The picked files under their students' names, as safe as those of a student's own zip or folder."""
+    archive = None
+    if not path.is_dir():
+        with _reading(path.name):
+            # Looked through by `listed`, once: a class's zip may be large, and is opened for every student.
+            archive = stack.enter_context(zipfile.ZipFile(stack.enter_context(_open_plain(path))))
+    entries = archive.infolist() if archive else []
+    files: list[File] = []
+    for pick in picks:
+        name = safe_path(legible(pick.name))
+        if name is None or "\0" in pick.name:
+            raise Ungradable(
+                "is the name of a file outside of its own folder",
+                where=legible(pick.name)[:200],
+                hint="nothing was unpacked; ask how it was made, and for a new one",
+            )
+        if _left_out(name):
+            continue
+        with _reading(str(name)):
+            if archive is None:
+                files.append(_plain_file(path / str(pick.place), name))
+            else:
+                files.append(_entry(archive, entries[int(pick.place)], name))
+        _check_totals(len(files), sum(file.size for file in files))
+    return files
+
+
+def _of_single_zip(files: list[File], stack: contextlib.ExitStack) -> list[File]:
+    """The files, and in the place of the only zip among them, where there is no notebook, what it holds."""
+    zips = [file for file in files if file.path.suffix.lower() == ".zip"]
+    if len(zips) != 1 or any(file.path.suffix.lower() == ".ipynb" for file in files):
+        return files
+    copy = stack.enter_context(_copied(zips[0]))
+    inner = _of_zip_stream(copy, str(zips[0].path), stack)
+    both = [file for file in files if file is not zips[0]] + inner
+    _check_totals(len(both), sum(file.size for file in both))
+    return both
+
+
+@contextlib.contextmanager
+def _copied(file: File) -> Iterator[IO[bytes]]:
+    """A copy in which one can go back and forth, as nobody can in a zip within a zip."""
+    with tempfile.TemporaryFile() as copy:
+        for chunk in file.chunks():
+            copy.write(chunk)
+        copy.seek(0)
+        yield copy
 
 
 def _of_folder(root: Path) -> list[File]:
@@ -109,7 +187,7 @@ def _of_folder(root: Path) -> list[File]:
         with _reading(str(place)):
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         for entry in entries:
-            path = place / _clean(entry.name)
+            path = place / clean(entry.name)
             if _left_out(path):
                 continue
             if entry.is_dir(follow_symlinks=False):
@@ -143,7 +221,12 @@ def _open_plain(path: Path) -> IO[bytes]:
 def _of_zip(path: Path, stack: contextlib.ExitStack) -> list[File]:
     with _reading(path.name):
         stream = stack.enter_context(_open_plain(path))
-        _check_archive(stream)
+    return _of_zip_stream(stream, path.name, stack)
+
+
+def _of_zip_stream(stream: IO[bytes], where: str, stack: contextlib.ExitStack) -> list[File]:
+    with _reading(where):
+        _check_archive(stream, whole=True)
         archive = stack.enter_context(zipfile.ZipFile(stream))
     files: list[File] = []
     total = 0
@@ -151,16 +234,20 @@ def _of_zip(path: Path, stack: contextlib.ExitStack) -> list[File]:
         name = _check_name(info)
         if info.is_dir() or name is None or _left_out(name):
             continue
-        _check_entry(info, name)
-        files.append(File(path=name, size=info.file_size, open=lambda info=info: archive.open(info)))  # type: ignore[misc]
+        files.append(_entry(archive, info, name))
         total += info.file_size
         _check_totals(len(files), total)
     _demand(bool(files), "the zip is empty", hint="ask for the submission again")
     return files
 
 
-def _check_archive(stream: IO[bytes]) -> None:
-    """Refuse an archive whose list of contents alone would fill the memory."""
+def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: PurePosixPath) -> File:
+    _check_entry(info, name)
+    return File(path=name, size=info.file_size, open=lambda: archive.open(info))
+
+
+def _check_archive(stream: IO[bytes], *, whole: bool) -> None:
+    """Refuse an archive whose list of contents would fill the memory; with `whole`, one too large, too."""
     count = 0
     total = 0
     tail = b""
@@ -168,16 +255,19 @@ def _check_archive(stream: IO[bytes]) -> None:
         count += (tail + chunk).count(_SIGNATURE)
         tail = chunk[-len(_SIGNATURE) + 1 :]
         total += len(chunk)
-        _check_totals(0, total)
+        _check_totals(0, total if whole else 0)
     _demand(count <= _SIGNATURES, f"lists more than {_SIGNATURES:,} files", hint=_LEAVE_OUT)
     stream.seek(0)
 
 
+def _name(info: zipfile.ZipInfo) -> str:
+    name = info.orig_filename
+    return name if info.flag_bits & 0x800 else decode_name(name.encode("cp437"))
+
+
 def _check_name(info: zipfile.ZipInfo) -> PurePosixPath | None:
     """The place of an entry, None for the archive's own root. Raises Ungradable if it leads outside."""
-    name = info.orig_filename
-    if not info.flag_bits & 0x800:
-        name = decode_name(name.encode("cp437"))
+    name = _name(info)
     if name.strip("./\\") == "" and ".." not in name and info.is_dir():
         return None
     # Cleaned before it is checked: what is invisible could hide the dots of "..".
@@ -250,7 +340,7 @@ def _left_out(path: PurePosixPath) -> bool:
     )
 
 
-def _clean(part: str) -> str:
+def clean(part: str) -> str:
     """One part of a path as text that can be shown and written anywhere."""
     if any("\ud800" <= char <= "\udfff" for char in part):
         part = decode_name(os.fsencode(part))

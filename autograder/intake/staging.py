@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 import attrs
@@ -13,7 +13,7 @@ import attrs
 from autograder.errors import Ungradable
 from autograder.intake.notebooks import Notebook, read_notebook
 from autograder.intake.recognise import Likeness, likeness
-from autograder.intake.sources import File, opened
+from autograder.intake.sources import File, Pick, opened
 from autograder.labs import Lab, find_labs
 
 __all__ = ["Staged", "stage"]
@@ -38,14 +38,14 @@ class Staged:
     """What a TA should know of how the submission was read."""
 
 
-def stage(path: Path, lab: Lab, destination: Path) -> Staged:
-    """Write the submission at `path`, made uniform, to the new folder `destination`.
+def stage(path: Path, lab: Lab, destination: Path, picks: Sequence[Pick] = ()) -> Staged:
+    """Write the submission at `path`, made uniform, to the new folder `destination`; of these files, if any.
 
     There it is `<lab>.ipynb`, every `.keras` and `.history.json` at the top, and small other files where
     they were; folders 0755, files 0644. Raises Ungradable, with the reason, for what cannot be graded;
     MachineFault where reading fails for the machine's sake; OSError where writing does.
     """
-    with opened(path) as files:
+    with opened(path, picks) as files:
         chosen, notebook, notes = _choose_notebook(files, lab)
         models, model_notes = _choose_models(files, chosen.path.parent, lab)
         small, small_notes = _choose_small(files, chosen.path.parent)

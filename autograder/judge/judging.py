@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["judge", "judge_evidence"]
 
+_LONGEST = 4_000
+"""Of what is told of one test."""
+
 
 def judge(*, evidence: Path, lab: Lab, tests: Path, data: Path, destination: Path) -> None:
     """Judge one evidence folder.
@@ -101,7 +104,9 @@ def _read_tests(path: Path) -> ExceptionTestFile:
 def _told(error: AssertionError, *, hidden: bool) -> str:
     """What a student reads of a failure. Of a hidden test only what was written for students."""
     meant = not hidden or isinstance(error, (CheckFailed, Unanswered))
-    return (str(error) if meant else "") or "This is not what the question asks for."
+    told = (str(error) if meant else "") or "This is not what the question asks for."
+    # Names and texts of a student's own stand in it, as long as they please.
+    return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…"
 
 
 def _run(question: str, number: int, case: Any, environment: Environment) -> TestResult:

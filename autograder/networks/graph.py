@@ -21,6 +21,8 @@ from autograder.networks.records import Graph, Initialiser, Input, Node, Unsuppo
 __all__ = ["Graph", "Initialiser", "Input", "Node", "UnsupportedModel", "holds_closed_layers", "parse"]
 
 _MOST_NODES = 3_000
+_MOST_CALLS = 10_000
+"""Of layers and models; some of them make no node, and a model that is called twice counts twice."""
 _MOST_INPUTS = 16
 _DEEPEST_MODEL = 12
 
@@ -91,6 +93,7 @@ class _Builder:
         self.bases = bases
         self.nodes: list[Node] = []
         self.inputs: list[Input] = []
+        self._calls = 0
 
     def place_model(self, model: Mapping[str, Any], inside: _Inside, given: Values | None) -> Values:
         """Place a whole model. given: what it is called on; None for the outermost, whose inputs are new."""
@@ -138,6 +141,9 @@ class _Builder:
 
     def place(self, layer: Mapping[str, Any], inside: _Inside, values: Values, call: Call | None) -> Values:
         """Place one call of a layer, an operation or a model, on these values."""
+        self._calls += 1
+        if self._calls > _MOST_CALLS:
+            raise UnsupportedModel(f"the model has more than {_MOST_CALLS:,} steps")
         kind, fields = layer["class_name"], Fields(inside.path + _name_of(layer), layer.get("config"))
         family = _family(layer)
         shapes = tuple(self.nodes[value].shape for value in values)
@@ -218,6 +224,8 @@ class _Functional:
             for layer in self.layers
             for number, call in enumerate(self._calls(layer))
         ]
+        if len(pending) > _MOST_NODES:
+            raise UnsupportedModel(f"the model has more than {_MOST_NODES:,} steps", layer=self.inside.label)
         while pending:
             waiting = []
             for layer, number, call in pending:

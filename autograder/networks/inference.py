@@ -36,8 +36,10 @@ Source = Array | tuple[Array, ...] | Callable[[slice], Array | tuple[Array, ...]
 _BLOCK = 1_000
 # Keras's epsilon, by which probabilities are clipped.
 _EPSILON = np.float32(1e-7)
-# What one evaluation may cost: multiplications for one row, and values of one layer in one block (64 MB).
-_MOST_WORK = 100_000_000
+# What one evaluation may cost: multiplications for one row, and values of one layer in one block (64 MB). Any
+# other step takes as long for a value as so many multiplications do. A file's weights allow for 24 million.
+_MOST_WORK = 30_000_000
+_PER_VALUE = 40
 _MOST_VALUES = 16_000_000
 # What may be kept of one evaluation at a time: values of all layers that are asked for (80 MB).
 _MOST_KEPT = 20_000_000
@@ -246,7 +248,7 @@ def _affordable(graph: Graph, batch: int) -> int:
     """How many rows to take at a time. Raises UnsupportedModel where a row alone costs too much."""
     work = 0
     for node in graph.nodes:
-        work += math.prod(node.shape)
+        work += _PER_VALUE * math.prod(node.shape)
         if node.kind == "dense":
             work += math.prod(graph.nodes[node.inbound[0]].shape) * int(node["units"])
     if work > _MOST_WORK:

@@ -1,4 +1,4 @@
-"""Run one stage: `python -m autograder.room models` or `notebook`; or `forkserver SOCKET`."""
+"""Run a stage: `python -m autograder.room models` or `notebook`; or `forkserver SOCKET`, `worker USER`."""
 
 import sys
 from pathlib import Path
@@ -21,6 +21,10 @@ def main(stage: str, *arguments: str) -> int:
         from autograder.room import forkserver
 
         return forkserver.main(*arguments)
+    if stage == "worker":
+        from autograder.room import worker
+
+        return worker.main(*arguments)
     print(f"there is no stage named {stage!r}", file=sys.stderr)
     return 2
 

@@ -226,7 +226,7 @@ def _json(content: bytes, name: str) -> Any:
         value, depth = pending.pop()
         if depth > _JSON_DEPTH:
             raise ArchiveProblem(f"{name} is nested too deep to be read")
-        if isinstance(value, float) and not math.isfinite(value) and name == _CONFIG:
+        if isinstance(value, float) and not math.isfinite(value) and name in (_CONFIG, _METADATA):
             raise ArchiveProblem(f"{name} holds numbers that are not finite")
         parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         pending.extend((part, depth + 1) for part in parts)

@@ -21,8 +21,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from autograder.room.describe import Recorder, row_hashes, sample_positions
-from autograder.room.models import describe_compilation
+from autograder.room.compiled import describe_compilation
+from autograder.room.describe import Recorder, row_hashes, said, sample_positions
 
 __all__ = ["Budget"]
 
@@ -100,7 +100,7 @@ class Budget:
                 record["history"] = self.recorder.value(history)
                 return history
             except Exception as error:
-                record["raised"] = f"{type(error).__name__}: {error}"[:2000]
+                record["raised"] = said(error)
                 if not _labels_unfit(error):
                     raise
                 history = _history_of_nan(model, validated=settings["validation_data"] is not None)
@@ -370,12 +370,14 @@ def _division(trained: Any, held_out: Any) -> dict[str, Any] | None:
 def _row_numbers(data: Any) -> np.ndarray | None:
     """A number for each row, the same for the same pictures; None where there are too many."""
     if hasattr(data, "element_spec"):
-        if not 0 < int(data.cardinality()) <= SMALL_ROWS // SAMPLE:
+        batches = int(data.cardinality())
+        if not 0 < batches <= SMALL_ROWS // SAMPLE:
             return None
         rows: list[np.ndarray] = []
         for batch in data:
             rows.extend(np.asarray(batch[0], np.float32))
-            if len(rows) > SMALL_ROWS:
+            # The first batch tells how many rows there are but for the last: no need to read them all.
+            if max(len(rows), (batches - 1) * len(batch[0])) > SMALL_ROWS:
                 return None
         data = np.stack(rows)
     if not hasattr(data, "shape") or not 0 < len(data) <= SMALL_ROWS:

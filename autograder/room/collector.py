@@ -14,8 +14,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from autograder.room.describe import PRIVATE, Record, Recorder
-from autograder.room.models import Shapes, describe_model, library_bases
+from autograder.room.describe import PRIVATE, Record, Recorder, said
+from autograder.room.models import Shapes, describe_model
+from autograder.room.opened import library_bases
 from autograder.room.stream import npz_bytes
 
 __all__ = ["Collector", "Part", "ProbeRoom", "load_probes", "write_part"]
@@ -124,7 +125,7 @@ class Collector:
             found = function(ProbeRoom(self._namespace(), recorder))
             record["value"] = found if isinstance(found, dict) and "kind" in found else recorder.value(found)
         except BaseException as error:  # a student's function may raise SystemExit too
-            record["problem"] = f"{type(error).__name__}: {error}"[:2000]
+            record["problem"] = said(error)
             record["lines"] = _student_lines(error)
         return record, recorder.arrays
 
@@ -133,8 +134,8 @@ def _layer_classes(namespace: dict[str, Any]) -> dict[str, list[str]]:
     """The layer classes that a notebook defined, by name, with the Keras classes that each derives from."""
     found: dict[str, list[str]] = {}
     for thing in list(namespace.values()):
-        # Whatever stands in a notebook may pretend to be a class, and break when it is looked at.
-        with contextlib.suppress(Exception):
+        # Whatever stands in a notebook may pretend to be a class, and break when it is looked at, or leave.
+        with contextlib.suppress(BaseException):
             if issubclass(type(thing), type) and issubclass(thing, keras.layers.Layer):
                 bases = [] if issubclass(thing, keras.Model) else library_bases(thing)
                 if bases and len(found) < MAX_CLASSES:
@@ -153,10 +154,12 @@ def _student_lines(error: BaseException) -> list[str]:
 
 
 def write_part(folder: Path, name: str, part: Part) -> None:
-    """Write a part as `<name>.json` and `<name>.npz`."""
+    """Write a part as `<name>.json` and `<name>.npz`, for the driver's group to read."""
     record, arrays = part
-    (folder / f"{name}.npz").write_bytes(npz_bytes(arrays))
-    (folder / f"{name}.json").write_text(json.dumps(_without_private(record)), encoding="utf-8")
+    said = json.dumps(_without_private(record)).encode()
+    for path, content in ((folder / f"{name}.npz", npz_bytes(arrays)), (folder / f"{name}.json", said)):
+        path.write_bytes(content)
+        path.chmod(0o640)
 
 
 def load_probes(path: Path) -> dict[str, Callable[[ProbeRoom], Any]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["PRIVATE", "SAMPLE_ROWS", "Record", "Recorder", "row_hashes", "sample_positions"]
+__all__ = ["PRIVATE", "SAMPLE_ROWS", "Record", "Recorder", "row_hashes", "said", "sample_positions"]
 
 WHOLE_BYTES = 1 << 20
 PRIVATE = "_print"
@@ -55,6 +55,16 @@ def row_hashes(array: np.ndarray) -> np.ndarray:
     return hashes
 
 
+def said(error: BaseException, most: int = MAX_TEXT) -> str:
+    """An error's class and message; of one that breaks when it is asked for them, that it is an error."""
+    try:
+        return f"{type(error).__name__}: {error}"[:most]
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return "an error that says nothing"
+
+
 class Record(dict[str, Any]):
     """A record that was made before: within a container it stays what it is."""
 
@@ -78,12 +88,10 @@ class Recorder:
         """The record of any object; never raises."""
         try:
             return self._value(thing, depth)
-        except Exception as error:
-            return {
-                "kind": "object",
-                "type": _type_name(thing),
-                "problem": f"{type(error).__name__}: {error}"[:MAX_TEXT],
-            }
+        except KeyboardInterrupt:  # from the driver, as this takes too long
+            raise
+        except BaseException as error:  # a student's object may raise SystemExit when it is looked at
+            return {"kind": "object", "type": _type_name(thing), "problem": said(error)}
 
     def _value(self, thing: Any, depth: int) -> dict[str, Any]:
         kind = type(thing)
@@ -116,6 +124,8 @@ class Recorder:
         if isinstance(thing, (tf.Tensor, tf.Variable, keras.Variable)):
             array = np.asarray(thing)
             return _number(array[()]) if array.ndim == 0 else self._array(array)
+        if _type_name(thing).startswith("pandas.") and hasattr(thing, "to_numpy"):
+            return self._array(np.asarray(thing.to_numpy()))
         if isinstance(thing, keras.callbacks.History) or _looks_like_history(thing):
             return self._history(thing)
         if isinstance(thing, keras.Model):
@@ -124,7 +134,7 @@ class Recorder:
             return describe_model(self.keep, thing)
         if isinstance(thing, tf.data.Dataset):
             return {"kind": "dataset", "spec": str(thing.element_spec)[:MAX_TEXT]}
-        if isinstance(thing, type):
+        if issubclass(type(thing), type):
             return {"kind": "class", "type": _type_name(thing)}
         kind = "function" if callable(thing) else "object"
         return {"kind": kind, "type": _type_name(thing), "which": self._which(thing)}
@@ -237,5 +247,7 @@ def _looks_like_history(thing: Any) -> bool:
 
 
 def _type_name(thing: Any) -> str:
-    cls = thing if isinstance(thing, type) else type(thing)
-    return f"{cls.__module__}.{cls.__qualname__}"[:200]
+    cls = thing if issubclass(type(thing), type) else type(thing)
+    # Not by its attributes, which a class of classes may answer as it likes.
+    name, module = type.__dict__["__qualname__"].__get__(cls), type.__dict__["__module__"].__get__(cls)
+    return f"{module}.{name}"[:200]

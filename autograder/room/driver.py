@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import contextlib
 import ctypes
 import json
 import os
 import re
-import shutil
+import secrets
+import stat
 import subprocess
 import sys
 import tarfile
-import tempfile
 import time
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +36,6 @@ GRACE_SECONDS = 10
 PART_SECONDS = 90
 MAX_CELL_OUTPUT = 200_000
 MAX_PART_BYTES = 120 << 20
-FREE_BYTES = 300 << 20
-"""What the parts of one notebook may need of the scratch folder."""
 LOST = 3
 """The exit status of an attempt that a cell or a probe ended."""
 
@@ -47,11 +44,20 @@ class _LostKernel(Exception):
     """The kernel died or no longer reacts."""
 
 
+_OUTPUT = ("stream", "display_data", "execute_result", "error", "update_display_data")
+_COURSE = ("status", "execute_input", "clear_output")
+
+
 class _Client(NotebookClient):
-    """nbclient that throws away output beyond a limit, where a flood would fill the driver's memory."""
+    """nbclient that throws away output beyond a limit, where a flood would fill the driver's memory.
+
+    So would the state of widgets, which nobody sees and which nbclient keeps to the end.
+    """
 
     def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
-        if msg["msg_type"] in ("stream", "display_data", "execute_result", "error", "update_display_data"):
+        if msg["msg_type"] not in (*_OUTPUT, *_COURSE):
+            return None
+        if msg["msg_type"] in _OUTPUT:
             size = len(str(msg["content"]))
             used = cell.metadata.get("output_size", 0) + size
             cell.metadata["output_size"] = used
@@ -66,7 +72,7 @@ class _Run:
 
     def __init__(self, job: RoomJob) -> None:
         self.job = job
-        self.notebook = nbformat.read(job.work / job.notebook, as_version=4)
+        self.notebook = nbformat.read(job.submission / job.notebook, as_version=4)
         self.client = _Client(
             self.notebook,
             kernel_name="room",
@@ -106,6 +112,8 @@ class _Run:
 
     def _prepare_kernel(self) -> None:
         manager = self.client.create_kernel_manager()
+        if os.environ.get("ROOM_TRANSPORT") == "ipc":  # a room without so much as a loopback
+            manager.transport, manager.ip = "ipc", str(self.job.work / ".kernel")
         if "ROOM_FORKSERVER" in os.environ:
             from autograder.room.provisioner import ForkedProvisioner
 
@@ -178,9 +186,8 @@ class _Run:
         code.metadata.pop("output_size", None)
 
     async def _collect(self) -> None:
-        # A new folder: nothing that a notebook laid out before can pass for evidence.
-        self.parts = Path(tempfile.mkdtemp(prefix=".evidence-", dir=self.job.work))
-        _make_room(self.job.work)
+        # A new name: nothing that a notebook laid out before can pass for evidence.
+        self.parts = self.job.work / f".evidence-{secrets.token_hex(8)}"
         for question in self.job.questions:
             await self._part(f"question {question}")
         await self._part("names", file="names")
@@ -212,13 +219,15 @@ class _Run:
     def _send_part(self, file: str) -> None:
         for suffix in ("json", "npz"):
             path = self.parts / f"{file}.{suffix}"
-            if path.is_file() and not path.is_symlink() and path.stat().st_size <= MAX_PART_BYTES:
-                self._send(path.name, path.read_bytes())
+            content = _content(path)
+            if content is not None:
+                self._send(path.name, content)
 
     def _send_cells(self) -> None:
         record = {"schema": 1, "cells": self.cells, "peak_bytes": self.peak_bytes}
         self._send("cells.json", json.dumps(record).encode())
-        self._send("executed.ipynb", nbformat.writes(self.notebook).encode())
+        # Messages of a kernel may hold halves of characters, which are no text.
+        self._send("executed.ipynb", nbformat.writes(self.notebook).encode("utf-8", "replace"))
 
     def _send(self, name: str, content: bytes) -> None:
         member = tarfile.TarInfo(name)
@@ -244,7 +253,20 @@ def _statements(source: str) -> list[str]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return [source]
-    return [ast.get_source_segment(source, node) or "" for node in tree.body]
+    # Cut by hand: `ast.get_source_segment` reads the whole cell again for every statement, and leaves out
+    # decorators.
+    lines = [line.encode() for line in StringIO(source, newline="")]
+    return [_segment(lines, node) for node in tree.body]
+
+
+def _segment(lines: list[bytes], node: Any) -> str:
+    """The text of a top-level statement."""
+    decorators = [one.lineno for one in getattr(node, "decorator_list", ())]
+    first, start = (min(decorators), 0) if decorators else (node.lineno, node.col_offset)
+    text = lines[first - 1 : node.end_lineno]
+    text[-1] = text[-1][: node.end_col_offset]
+    text[0] = text[0][start:]
+    return b"".join(text).decode()
 
 
 def _probe_names(path: Path) -> list[str]:
@@ -257,32 +279,24 @@ def _probe_names(path: Path) -> list[str]:
     ]
 
 
-def _make_room(folder: Path) -> None:
-    """Delete the largest files of the scratch folder where a notebook has filled it."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    for path in sorted(files, key=lambda path: path.lstat().st_size, reverse=True):
-        if shutil.disk_usage(folder).free >= FREE_BYTES:
-            return
-        with contextlib.suppress(OSError):
-            path.unlink()
+def _content(path: Path) -> bytes | None:
+    """The bytes of a plain file that is not too large, though its owner may change it in this moment."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        content = file.read(MAX_PART_BYTES + 1)
+    return content if len(content) <= MAX_PART_BYTES else None
 
 
 def _shut_off() -> None:
-    """Close this process's memory, descriptors and environment to the kernel, which runs as the same user."""
+    """Close this process's memory, descriptors and environment to a kernel that runs as the same user."""
     if sys.platform == "linux":
         pr_set_dumpable = 4
         ctypes.CDLL(None).prctl(pr_set_dumpable, 0, 0, 0, 0)
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy files and folders, but not their modes and times: neither folder is this user's to change."""
-    for path in source.rglob("*"):
-        copy = target / path.relative_to(source)
-        if path.is_dir():
-            copy.mkdir(exist_ok=True)
-        else:
-            copy.parent.mkdir(exist_ok=True)
-            shutil.copyfile(path, copy)
 
 
 def main() -> int:
@@ -291,5 +305,4 @@ def main() -> int:
     job = RoomJob.from_environment()
     os.environ["DNNLAB_DATA"] = os.environ["ROOM_DATA"]
     os.environ["JUPYTER_PATH"] = str(job.kit / "jupyter")
-    _copy(job.submission, job.work)
     return asyncio.run(_Run(job).run())

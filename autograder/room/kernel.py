@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,8 +24,10 @@ from ipykernel.kernelapp import IPKernelApp
 
 from autograder.room.budget import Budget
 from autograder.room.collector import Collector, Part, load_probes, write_part
+from autograder.room.describe import said
 from autograder.room.guard import Guard
 from autograder.room.job import PART_REQUEST, RoomJob
+from autograder.room.scratch import fresh_folder, lay_out
 
 __all__ = ["RoomKernel", "mark", "start"]
 
@@ -80,7 +83,9 @@ class _Room:
         with self._restored() as changed:
             self._changed.update(changed)
             folder, kind, *name = request.split(" ")
-            self._folder = self.job.work / folder
+            if folder != self._folder.name:
+                fresh_folder(self.job.work / folder)
+                self._folder = self.job.work / folder
             self._parts[kind](" ".join(name))
 
     def _write_names(self, _: str) -> None:
@@ -121,15 +126,19 @@ class RoomKernel(IPythonKernel):
         try:
             self.room.answer(code.removeprefix(PART_REQUEST))
         except BaseException as error:  # a student's object may raise anything while it is looked at
-            said = {"ename": type(error).__name__, "evalue": str(error)[:500], "traceback": []}
-            self.send_response(self.iopub_socket, "error", said)  # type: ignore[no-untyped-call]
-            done |= {"status": "error", **said}
+            told = {"ename": type(error).__name__, "evalue": said(error, 500), "traceback": []}
+            self.send_response(self.iopub_socket, "error", told)  # type: ignore[no-untyped-call]
+            done |= {"status": "error", **told}
         return done
 
 
 def start() -> None:
     """Become the kernel that the connection file in `sys.argv` describes."""
     _prefer_to_die()
+    # What was imported stays for good: collections need not look at it.
+    gc.freeze()
+    job = RoomJob.from_environment()
+    lay_out(job.submission, job.work)
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     app: Any = IPKernelApp.instance(kernel_class=RoomKernel)

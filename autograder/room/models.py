@@ -10,12 +10,14 @@ import keras
 import numpy as np
 from keras.src.models.functional import Functional
 
+from autograder.room.compiled import describe_compilation
+from autograder.room.describe import said
+from autograder.room.opened import call_of, distinct_names, library_bases, opened, understand_tensorflow
+
 __all__ = [
     "ACTIVATION_GRID",
-    "describe_compilation",
     "describe_model",
     "example_inputs",
-    "library_bases",
 ]
 
 Shapes = tuple[int, ...] | tuple[tuple[int, ...], ...]
@@ -45,14 +47,14 @@ def describe_model(keep: Keep, model: keras.Model, input_shape: Shapes | None = 
         "class": type(model).__name__[:200],
         "built_by_student": bool(model.built),
     }
-    with _without_own_words(model):
+    with _without_own_words(model), distinct_names(model):
         return record | _described(keep, model, input_shape)
 
 
 def _described(keep: Keep, model: keras.Model, input_shape: Shapes | None) -> dict[str, Any]:
     record: dict[str, Any] = {"compiled": describe_compilation(model)}
     try:
-        graph = _opened(_as_functional(model, input_shape))
+        graph = opened(_as_functional(model, input_shape))
         record["config"] = keras.saving.serialize_keras_object(graph)
         record["bases"] = _own_classes(graph)
         record["weights"] = _weights(keep, graph)
@@ -61,7 +63,7 @@ def _described(keep: Keep, model: keras.Model, input_shape: Shapes | None) -> di
         record["output_shapes"] = [list(tensor.shape[1:]) for tensor in graph.outputs]
         record["outputs"] = _outputs(keep, graph)
     except Exception as error:
-        record["problem"] = f"{type(error).__name__}: {error}"[:2000]
+        record["problem"] = said(error)
     return record
 
 
@@ -76,61 +78,6 @@ def _without_own_words(model: keras.Model) -> Iterator[None]:
     finally:
         for part, name, word in words:
             vars(part)[name] = word
-
-
-def describe_compilation(model: keras.Model) -> dict[str, Any] | None:
-    """How a model was compiled, or None: optimiser, loss and metrics by name and settings."""
-    if not getattr(model, "compiled", False):
-        return None
-    # With mixed precision Keras wraps what the student gave.
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    config = model.get_compile_config() or {}
-    return {
-        "optimizer": {
-            "class": type(optimizer).__name__,
-            "bases": [cls.__name__ for cls in type(optimizer).__mro__],
-            "learning_rate": _rate(optimizer),
-        },
-        "loss": _named(config.get("loss", model.loss)),
-        "metrics": _metric_names(config.get("metrics")),
-    }
-
-
-def _rate(optimizer: Any) -> float | None:
-    try:
-        return float(np.asarray(optimizer.learning_rate))
-    except Exception:
-        return None
-
-
-def _named(thing: Any) -> Any:
-    """A loss or metric as text, or as {"name": ..., "config": ...}."""
-    if thing is None or isinstance(thing, str):
-        return thing
-    if isinstance(thing, dict) and "class_name" in thing:
-        settings = thing.get("config")
-        if thing["class_name"] == "function" and isinstance(settings, str):
-            return settings
-        plain = (
-            {k: v for k, v in settings.items() if isinstance(v, (str, int, float, bool))}
-            if isinstance(settings, dict)
-            else {}
-        )
-        return {"name": str(thing["class_name"]), "config": plain}
-    return getattr(thing, "__name__", type(thing).__name__)
-
-
-def _metric_names(metrics: Any) -> list[Any]:
-    if metrics is None:
-        return []
-    if isinstance(metrics, dict) and "class_name" not in metrics:
-        metrics = [
-            item for value in metrics.values() for item in (value if isinstance(value, list) else [value])
-        ]
-    if not isinstance(metrics, (list, tuple)):
-        metrics = [metrics]
-    flat = [item for entry in metrics for item in (entry if isinstance(entry, (list, tuple)) else [entry])]
-    return [_named(item) for item in flat[:20]]
 
 
 def _as_functional(model: keras.Model, input_shape: Shapes | None) -> keras.Model:
@@ -148,36 +95,8 @@ def _as_functional(model: keras.Model, input_shape: Shapes | None) -> keras.Mode
         return model if plain else keras.Model(model.inputs, model.outputs)
     shapes = _listed(input_shape) if input_shape else _shapes_seen(model)
     inputs = [keras.Input(shape) for shape in shapes]
-    return keras.Model(inputs, model.call(_as_one(inputs)))
-
-
-def _opened(graph: keras.Model) -> keras.Model:
-    """The graph with every layer that is made of others, or of a function, replaced by what its call does.
-
-    A block of a student's own, or a `Lambda`, says nothing of itself that could be read. What it does to
-    a tensor can be, as long as that is Keras's layers and operations; else the graph stays as it was.
-    """
-    try:
-        functional = graph if isinstance(graph, Functional) else graph._functional
-        if not any(_can_be_opened(operation) for operation in functional.operations):
-            return graph
-        inputs = [keras.Input(tensor.shape[1:], dtype=tensor.dtype) for tensor in functional.inputs]
-        outputs = functional._run_through_graph(
-            inputs, operation_fn=lambda layer: layer.call if _can_be_opened(layer) else layer
-        )
-        opened = keras.Model(keras.tree.pack_sequence_as(functional._inputs_struct, inputs), outputs)
-        keras.saving.serialize_keras_object(opened)
-    except Exception:  # whatever a student's code raises: then the layers are described by their names
-        return graph
-    return opened
-
-
-def _can_be_opened(layer: Any) -> bool:
-    if isinstance(layer, keras.Model):
-        return False
-    if isinstance(layer, keras.layers.Lambda):
-        return True
-    return library_bases(type(layer)) == ["Layer"] and bool(layer._layers)
+    understand_tensorflow()
+    return keras.Model(inputs, call_of(model)(_as_one(inputs)))
 
 
 def _listed(shapes: Shapes) -> list[tuple[int, ...]]:
@@ -200,13 +119,6 @@ def _shapes_seen(model: keras.Model) -> list[tuple[int, ...]]:
         several = bool(shape) and isinstance(shape[0], (tuple, list))
         seen += [tuple(one[1:]) for one in (shape if several else [shape])]
     return seen
-
-
-def library_bases(layer: type) -> list[str]:
-    """Keras's layer classes from which a class derives, nearest first; none if it is Keras's own."""
-    if layer.__module__.split(".")[0] == "keras":
-        return []
-    return [cls.__name__ for cls in layer.__mro__ if cls.__module__.startswith("keras.src.layers.")]
 
 
 def _own_classes(model: keras.Model) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ import os
 import resource
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
@@ -23,8 +24,11 @@ class _ForkedProcess:
     stdin = stdout = stderr = None
 
     def __init__(self, place: str, request: dict[str, Any]) -> None:
-        self._server = socket.socket(socket.AF_UNIX)
-        self._server.connect(place)
+        if place.isdigit():
+            self._server = socket.socket(fileno=int(place))
+        else:
+            self._server = socket.socket(socket.AF_UNIX)
+            self._server.connect(place)
         self._answers = self._server.makefile("r")
         self.returncode: int | None = None
         self.pid = int(self._ask(**request))
@@ -56,12 +60,15 @@ class _ForkedProcess:
 
 
 class ForkedProvisioner(LocalProvisioner):
-    """Asks the fork server at the socket that `ROOM_FORKSERVER` names for the kernel."""
+    """Asks for the kernel at the socket that `ROOM_FORKSERVER` names, by its path or as a descriptor."""
 
     async def launch_kernel(self, cmd: list[str], **settings: Any) -> Any:
         """Have the kernel of this command forked, with this process's limits; returns how to connect."""
+        place = cmd.index("-f")
         request = {
-            "arguments": cmd[cmd.index("-f") :],
+            "arguments": cmd[place:],
+            # For a kernel of another user, which cannot read the driver's file.
+            "connection": Path(cmd[place + 1]).read_text(encoding="utf-8"),
             "folder": str(settings["cwd"]),
             "environment": settings["env"],
             "limits": {name: resource.getrlimit(getattr(resource, name)) for name in _LIMITS},

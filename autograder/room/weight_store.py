@@ -112,13 +112,14 @@ class _Walk:
         kind = dataset.id.get_type().get_class()
         if (
             kind not in (h5py.h5t.INTEGER, h5py.h5t.FLOAT)
+            or dataset.shape is None
             or dataset.dtype.kind not in "fiu"
             or dataset.dtype.itemsize > 8
         ):
             raise ArchiveProblem(f"{STORE} holds something that is not numbers; {RESAVE}")
-        size = math.prod(dataset.shape or ()) * dataset.dtype.itemsize
+        size = math.prod(dataset.shape) * dataset.dtype.itemsize
         chunk = math.prod(dataset.chunks or (0,)) * dataset.dtype.itemsize
         self.bytes += size
-        if self.bytes > _WEIGHT_BYTES or chunk > _WEIGHT_BYTES or len(dataset.shape or ()) > 8:
+        if self.bytes > _WEIGHT_BYTES or chunk > _WEIGHT_BYTES or len(dataset.shape) > 8:
             raise ArchiveProblem(f"its weights take more than {_WEIGHT_BYTES >> 20} MB, which is too large")
         return np.asarray(dataset[()])

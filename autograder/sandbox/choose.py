@@ -12,13 +12,15 @@ from autograder.errors import UsageProblem
 from autograder.sandbox.bubblewrap import BubblewrapSandbox
 from autograder.sandbox.bubblewrap import unavailable as no_bubblewrap
 from autograder.sandbox.contract import Sandbox
-from autograder.sandbox.docker import DockerSandbox, engine_version
+from autograder.sandbox.docker import DockerSandbox
+from autograder.sandbox.engine import engine_version
 from autograder.sandbox.image import image_tag
 from autograder.sandbox.processes import ProcessSandbox
+from autograder.sandbox.workers import WorkerSandbox
 
 __all__ = ["KINDS", "Fact", "choose", "describe_machine"]
 
-KINDS = ("auto", "docker", "local")
+KINDS = ("auto", "docker", "containers", "local")
 
 _ENOUGH_MEMORY = 6 << 30
 
@@ -36,7 +38,8 @@ class Fact:
 def choose(kind: str, image: str | None = None) -> Sandbox:
     """The sandbox of that kind, tried out.
 
-    `docker`: containers of `image` (by default the room image of this version). `local`: bubblewrap where
+    `docker`: containers of `image` (by default the room image of this version), each for one submission after
+    another. `containers`: the same, with a fresh one for each job, which is slow. `local`: bubblewrap where
     it works, else plain processes, which do not isolate and say so. `auto`: Docker, else bubblewrap; never
     plain processes, as a machine must not silently come to run student code without walls.
 
@@ -46,11 +49,11 @@ def choose(kind: str, image: str | None = None) -> Sandbox:
         raise UsageProblem(f"there is no sandbox {kind!r}", hint=f"choose one of: {', '.join(KINDS)}")
     if kind == "local":
         return ProcessSandbox() if no_bubblewrap() else BubblewrapSandbox()
-    docker = DockerSandbox(image or image_tag())
+    docker = (DockerSandbox if kind == "containers" else WorkerSandbox)(image or image_tag())
     no_docker = docker.available()
     if no_docker is None:
         return docker
-    if kind == "docker":
+    if kind in ("docker", "containers"):
         raise UsageProblem(f"Docker cannot be used: {no_docker}", hint="see `autograder doctor`")
     no_walls = no_bubblewrap()
     if no_walls is None:

@@ -50,7 +50,7 @@ class Job:
     data: Path
     limits: Limits
     user: int
-    """The user number inside the sandbox, where the sandbox can choose one; another for each stage."""
+    """The user number inside the sandbox, another for each stage; a sandbox may choose a number itself."""
     environment: tuple[tuple[str, str], ...] = ()
 
 

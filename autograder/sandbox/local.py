@@ -20,10 +20,19 @@ from autograder.errors import MachineFault
 from autograder.sandbox.contract import Ending, How, Job, Limits
 from autograder.sandbox.streams import follow, plain_status
 
-__all__ = ["LAUNCH", "TreeWatch", "launch_command", "rlimits_of", "run_locally", "versions"]
+__all__ = [
+    "LAUNCH",
+    "TreeWatch",
+    "end_guarded",
+    "launch_command",
+    "rlimits_of",
+    "run_locally",
+    "versions",
+]
 
 LAUNCH = Path(__file__).with_name("launch.py")
 
+_END_SECONDS = 10.0
 _WATCH_SECONDS = 0.2
 _PAUSE = 2.0
 """The pause after a look at the job's processes, as a multiple of the time that it took."""
@@ -62,6 +71,19 @@ def rlimits_of(limits: Limits, *, processes: bool) -> dict[str, int]:
 def launch_command(settings: dict[str, Any], launch: str = str(LAUNCH)) -> list[str]:
     """What to put before a job's command so that it runs under these settings of `launch.py`."""
     return [sys.executable, "-I", "-S", launch, json.dumps(settings)]
+
+
+def end_guarded(process: subprocess.Popen[bytes]) -> None:
+    """Closing the guardian's input makes it end the job; one that no longer listens is killed."""
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        process.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        for one in (*psutil.Process(process.pid).children(recursive=True), process):
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        process.wait()
 
 
 @attrs.define

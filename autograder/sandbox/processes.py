@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
-from contextlib import suppress
 from pathlib import Path
-
-import psutil
 
 from autograder.sandbox.contract import Ending, Job
 from autograder.sandbox.environment import Places, command_of, environment_of
-from autograder.sandbox.local import launch_command, rlimits_of, run_locally, versions
+from autograder.sandbox.local import end_guarded, launch_command, rlimits_of, run_locally, versions
 
 __all__ = ["ProcessSandbox"]
-
-_END_SECONDS = 10.0
 
 
 class ProcessSandbox:
@@ -58,7 +52,7 @@ class ProcessSandbox:
                 folder=scratch,
                 output=output,
                 events=events,
-                stop=_end,
+                stop=end_guarded,
                 count=True,
             )
         finally:
@@ -67,16 +61,3 @@ class ProcessSandbox:
     def sweep(self, batch: str) -> int:
         """Nothing to do: a job's guardian ends it together with the run that started it."""
         return 0
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Closing the guardian's input makes it end the job; one that no longer listens is killed."""
-    assert process.stdin is not None
-    process.stdin.close()
-    try:
-        process.wait(_END_SECONDS)
-    except subprocess.TimeoutExpired:
-        for one in (*psutil.Process(process.pid).children(recursive=True), process):
-            with suppress(psutil.NoSuchProcess):
-                one.kill()
-        process.wait()

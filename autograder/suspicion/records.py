@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import attrs
 
-__all__ = ["TRACES", "Suspicion", "to_json"]
+__all__ = ["TRACES", "Suspicion", "from_json", "to_json"]
 
 TRACES = ("traces.json", "traces.npz")
 """What a class is compared by, of each submission: its seeds and suspicions, its networks' fingerprints."""
@@ -31,3 +31,12 @@ def to_json(suspicions: Iterable[Suspicion]) -> str:
     """The text of `suspicions.json`."""
     found = [attrs.asdict(one) for one in suspicions]
     return json.dumps({"schema": 1, "suspicions": found}, ensure_ascii=False, indent=1) + "\n"
+
+
+def from_json(text: str) -> list[Suspicion]:
+    """The suspicions of a `suspicions.json`. Raises ValueError where it is not one."""
+    try:
+        found = json.loads(text)["suspicions"]
+        return [Suspicion(**one | {"submissions": tuple(one["submissions"])}) for one in found]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"these are no suspicions: {error}") from error

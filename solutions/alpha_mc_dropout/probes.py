@@ -71,7 +71,8 @@ class _Restless(keras.layers.AlphaDropout):
     """Gives out something else whenever it is called. All that counts here, and no answer to question 2."""
 
     def call(self, inputs, training=None):
-        return inputs * keras.random.uniform((), 0.5, 1.5, seed=self.seed_generator)
+        drawn = keras.random.uniform((), 0.5, 1.5, seed=self.seed_generator)
+        return inputs * keras.ops.cast(drawn, inputs.dtype)
 
 
 def to_mc_model(room):
@@ -126,7 +127,8 @@ class _Draw(keras.layers.Layer):
     """
 
     def __init__(self):
-        super().__init__()
+        # In full precision, whatever the notebook's networks are in: its answers are compared.
+        super().__init__(dtype="float32")
         self.supports_jit = False
         self.seeds = keras.random.SeedGenerator(1)
         self.rows_run = keras.Variable(0, dtype="int32", trainable=False)

@@ -216,6 +216,22 @@ def test_build_dnn_takes_images_and_gives_classes(env):
 # %%
 """ # BEGIN TEST CONFIG
 hidden: true
+points: 1
+success_message: Each call builds a new network.
+failure_message: Each call of build_dnn should build a new network.
+"""  # END TEST CONFIG
+
+
+def test_new_each_time(env):
+    from autograder.checks import evidence_of, require, search
+
+    found = evidence_of(env, "cifar10_dnn").probe("two_networks")
+    require(search.check_new_each_time(found, "build_dnn"))
+
+
+# %%
+""" # BEGIN TEST CONFIG
+hidden: true
 points: 2
 success_message: The network takes images of 32 x 32 pixels in 3 colours.
 failure_message: The network should take images of 32 x 32 pixels in 3 colours, before any flattening.
@@ -232,7 +248,7 @@ def test_input(env):
 # %%
 """ # BEGIN TEST CONFIG
 hidden: true
-points: 6
+points: 5
 success_message: The network has 20 hidden dense layers of 100 units.
 failure_message: Count the hidden dense layers and their units. The output layer does not count as hidden.
 """  # END TEST CONFIG
@@ -762,7 +778,8 @@ failure_message: The results in lr_results do not come from a fresh training for
 def test_measured(env):
     from autograder.checks import evidence_of, require, search
 
-    require(search.check_measured(evidence_of(env, "cifar10_dnn"), "lr_results"))
+    evidence = evidence_of(env, "cifar10_dnn")
+    require(search.check_measured(evidence, "lr_results", two_networks="two_networks"))
 
 
 # %% [raw]

@@ -4,7 +4,25 @@ A probe is a function of the `room`, which gives the student's names (`room.defi
 found into evidence (`room.model`, `room.value`).
 """
 
+import keras
+import numpy as np
+
+SHAPE = (32, 32, 3)
+
 
 def build_dnn(room):
     """The model that `build_dnn()` returns, fresh from its initialisers."""
-    return room.model(room.defined("build_dnn")(), input_shape=(32, 32, 3))
+    return room.model(room.defined("build_dnn")(), input_shape=SHAPE)
+
+
+def two_networks(room):
+    """What two networks of `build_dnn()` have in common: whether they are one, and how many of the weights."""
+    one, other = (_built(room.defined("build_dnn")()) for _ in range(2))
+    shared = {id(weight) for weight in one.weights} & {id(weight) for weight in other.weights}
+    return {"same": one is other, "shared": len(shared)}
+
+
+def _built(network):
+    if isinstance(network, keras.Model) and not network.built:
+        network(np.zeros((1, *SHAPE), np.float32))
+    return network

@@ -1385,6 +1385,8 @@ def test_small_images(env):
     names = dict(images="X_small_59", labels="y_small_59")
     require(small_set.check_images(evidence, "mnist_5_9", **names, each=100))
     require(small_set.check_set_aside(evidence, images="X_valid_59", trained="X_small_59"))
+    known = tuple(f"X_{part}_04" for part in ("train", "valid", "test"))
+    require(small_set.check_scaled_as(evidence, ("X_small_59", "X_valid_59", "X_test_59"), like=known))
     if {"X_test_59", "y_test_59"} <= evidence.names.keys():  # under other names, they are not looked at
         require(small_set.check_test_images(evidence, images="X_test_59"))
         require(splits.check_sizes(evidence, "mnist_5_9", ("test",)))
@@ -1624,15 +1626,17 @@ def test_cache_base_unchanged(env):
 """ # BEGIN TEST CONFIG
 hidden: true
 points: 2
-success_message: The speedup is a positive number.
-failure_message: speedup should be one measured time divided by the other.
+success_message: The speedup is a positive number, measured with and without the cache.
+failure_message: speedup should be the time without the cache divided by the time with it, both measured.
 """  # END TEST CONFIG
 
 
 def test_speedup(env):
     from autograder.checks import evidence_of, measured, require
 
-    require(measured.check_positive(evidence_of(env, "mnist_transfer"), "speedup", question="q8"))
+    evidence = evidence_of(env, "mnist_transfer")
+    require(measured.check_positive(evidence, "speedup", question="q8"))
+    require(measured.check_fed_otherwise(evidence, "speedup", question="q8"))
 
 
 # %% [raw]

@@ -13,6 +13,8 @@ import numpy as np
 
 IMAGE = (28, 28)
 EXAMPLES = 32
+TRIES = 3
+"""Half precision skips its first steps, until it has found by what to multiply the loss."""
 
 
 def build_dnn_04(room):
@@ -54,7 +56,7 @@ def unfreeze_top_two(room):
 
 
 def _transferred(room, name, base):
-    run = {"base": room.model(base)}
+    run = {"base": room.model(base, input_shape=_shape(base))}
     before, flags = base.get_weights(), _flags(base)
     with _compiles() as compiles:
         try:
@@ -62,17 +64,18 @@ def _transferred(room, name, base):
         except Exception as error:
             return run | {"problem": room.value(f"{type(error).__name__}: {error}")}
     own = {id(variable) for variable in base.variables}
-    run |= _described(room, model, compiles)
+    run |= _described(room, model, compiles, _shape(base))
     if isinstance(model, keras.Model):
         run["shared"] = room.value(sum(id(variable) in own for variable in model.weights))
-        run |= _stepped(room, model)
+        run |= _stepped(room, model, _shape(base))
     run["base_moved"] = room.value(_farthest(before, base.get_weights()))
     run["base_flags"] = room.value(flags != _flags(base))
     return run
 
 
 def _unfrozen(room, model):
-    run = {"base": room.model(model)}
+    shape = _shape(model)
+    run = {"base": room.model(model, input_shape=shape)}
     before = model.get_weights()
     with _compiles() as compiles:
         try:
@@ -81,18 +84,18 @@ def _unfrozen(room, model):
             return run | {"problem": room.value(f"{type(error).__name__}: {error}")}
     # A function that changes the model it is given may well return nothing.
     found = model if found is None else found
-    run |= _described(room, found, compiles)
+    run |= _described(room, found, compiles, shape)
     if isinstance(found, keras.Model):
         run["lost"] = room.value(_farthest(before, found.get_weights()))
-        run |= _stepped(room, found)
+        run |= _stepped(room, found, shape)
     return run
 
 
 def _cached(room, base):
-    run = {"base": room.model(base), "rows": room.value(EXAMPLES)}
+    run = {"base": room.model(base, input_shape=_shape(base)), "rows": room.value(EXAMPLES)}
     before, flags = base.get_weights(), _flags(base)
     try:
-        outputs = room.defined("cache_hidden_outputs")(base, _images(base))
+        outputs = room.defined("cache_hidden_outputs")(base, _images(_shape(base)))
     except Exception as error:
         return run | {"problem": room.value(f"{type(error).__name__}: {error}")}
     run["outputs"] = room.value(outputs)
@@ -101,28 +104,37 @@ def _cached(room, base):
     return run
 
 
-def _described(room, model, compiles):
+def _described(room, model, compiles, shape):
     """A model as it came back, and whether its flags are those that it was compiled with."""
-    mine = [flags for compiled, flags in compiles if compiled is model]
-    stale = bool(mine) and mine[-1] != _flags(model)
+    described = room.model(model, input_shape=shape)  # builds one that has not seen an image
+    mine = [awake for compiled, awake in compiles if compiled is model]
     return {
-        "model": room.model(model),
+        "model": described,
         "compiles": room.value(len(mine)),
-        "stale": room.value(stale),
+        "stale": room.value(bool(mine) and _flags_since(mine[-1], model)),
     }
 
 
-def _stepped(room, model):
+def _flags_since(awake, model):
+    """Whether a layer with weights has another flag than it had then; one that came later has none."""
+    return any(awake.get(id(layer), now) != now for layer, now in _awake(model) if layer.weights)
+
+
+def _stepped(room, model, shape):
     """How far a training step moves the weights of each layer, if the model is compiled."""
     if not model.compiled:
         return {}
-    before = _by_layer(model)
-    try:
-        _step(model)
-    except Exception as error:
-        return {"raised": room.value(f"{type(error).__name__}: {error}")}
-    after = _by_layer(model)
-    return {"moved": room.value({path: _farthest(before[path], after[path]) for path in before})}
+    before, moved = _by_layer(model), {}
+    for _ in range(TRIES):
+        try:
+            _step(model, _shape(model, shape))
+        except Exception as error:
+            return {"raised": room.value(f"{type(error).__name__}: {error}")}
+        after = _by_layer(model)
+        moved = {path: _farthest(before[path], after[path]) for path in before}
+        if any(moved.values()):
+            break
+    return {"moved": room.value(moved)}
 
 
 # --------------------------------------------------------------------------------------------- base models
@@ -133,8 +145,8 @@ def _bases(room):
     bases = []
     with contextlib.suppress(Exception):
         own = room.defined("build_dnn_04")()
-        own(np.zeros((1, *IMAGE), np.float32))
-        if isinstance(own, keras.Model) and len(own.output_shape) == 2:
+        answers = own(np.zeros((1, *_shape(own)), np.float32))
+        if isinstance(own, keras.Model) and len(answers.shape) == 2:
             bases.append(_compiled(own))
     return [*bases, _compiled(_plain(5))]
 
@@ -166,29 +178,35 @@ def _compiled(model):
 
 
 def _trained(model):
-    _step(model)
+    _step(model, _shape(model))
     return model
+
+
+def _shape(model, otherwise=IMAGE):
+    """The shape of the images that a model takes; a class of one's own, or one not built, does not say."""
+    inputs = getattr(model, "inputs", None)
+    return tuple(inputs[0].shape[1:]) if inputs else otherwise
 
 
 # ----------------------------------------------------------------------------------------------- small parts
 
 
-def _images(model):
-    shape = tuple(model.input_shape[1:])
+def _images(shape):
     return np.random.default_rng(0).random((EXAMPLES, *shape), dtype=np.float32)
 
 
-def _step(model):
+def _step(model, shape):
     """One step of training on noise, without building a graph; labels as the model's loss takes them."""
-    eager, units = model.run_eagerly, model.output_shape[-1]
+    eager, images = model.run_eagerly, _images(shape)
+    units = model(images[:1]).shape[-1]
     labels = np.arange(EXAMPLES) % units
     model.run_eagerly = True
     try:
         try:
-            model.train_on_batch(_images(model), labels)
+            model.train_on_batch(images, labels)
         except Exception as error:
             try:
-                model.train_on_batch(_images(model), np.eye(units, dtype=np.float32)[labels])
+                model.train_on_batch(images, np.eye(units, dtype=np.float32)[labels])
             except Exception:
                 raise error from None  # the labels were not what went wrong
     finally:
@@ -201,14 +219,23 @@ def _flags(model):
     return {id(variable) for variable in model.trainable_variables}
 
 
+def _awake(model, above=True):
+    """Each innermost layer, and whether it may be trained: neither it nor what it stands in is frozen."""
+    awake = above and model.trainable
+    inner = getattr(model, "_layers", [])
+    return [pair for layer in inner for pair in _awake(layer, awake)] if inner else [(model, awake)]
+
+
 def _by_layer(model, path=""):
+    """The weights of each layer by the name that it is described under; also of those inside of others."""
     found = {}
-    for layer in model.layers:
+    for layer in getattr(model, "layers", None) or getattr(model, "_layers", []):
         name = f"{path}{layer.name}"
         if isinstance(layer, keras.Model):
             found.update(_by_layer(layer, f"{name}/"))
         elif layer.weights:
             found[name] = [np.array(variable) for variable in layer.weights]
+            found.update(_by_layer(layer, path))
     return found
 
 
@@ -223,7 +250,7 @@ def _farthest(before, after):
 
 @contextlib.contextmanager
 def _compiles():
-    """Within the block, every model that is compiled is noted, with its flags at that moment."""
+    """Within the block, every model that is compiled is noted, with its layers' flags at that moment."""
     noted = []
     # Where Keras itself defines it: a class that seems to compile in its own way is cloned otherwise.
     owner = next(cls for cls in keras.Model.__mro__ if "compile" in vars(cls))
@@ -232,7 +259,7 @@ def _compiles():
     @functools.wraps(compile_model)
     def compile_noted(model, *args, **settings):
         result = compile_model(model, *args, **settings)
-        noted.append((model, _flags(model)))
+        noted.append((model, {id(layer): awake for layer, awake in _awake(model)}))
         return result
 
     owner.compile = compile_noted

@@ -1034,6 +1034,7 @@ def test_accuracies(env):
     evidence, names = evidence_of(env, "pairwise_pretraining"), ("baseline_accuracy", "transfer_accuracy")
     require(pairs.check_accuracies(evidence, names))
     require(pairs.check_rivals(evidence, question="q4", scratch=names[0], reused=names[1]))
+    require(pairs.check_stopped_by(evidence, question="q4"))
 
 
 # %% [raw]

@@ -97,6 +97,8 @@ def _read(batch, images):
     try:
         pair, labels = batch
         first, second = pair
+        if isinstance(pair, dict):
+            raise TypeError("its keys are no pictures")
     except (TypeError, ValueError):
         return {"problem": f"{_in_words(batch)} where two pictures and a label for each pair belong"}
     rows = {"first": _rows(first, images), "second": _rows(second, images)}
@@ -106,6 +108,8 @@ def _read(batch, images):
 def _in_words(thing):
     if thing is None:
         return "nothing"
+    if isinstance(thing, dict):
+        return f"a dictionary of {', '.join(map(repr, thing))}"[:80]
     if isinstance(thing, (tuple, list)):
         return f"({', '.join(_in_words(part) for part in thing[:4])})" if len(thing) < 5 else "a long list"
     shape = getattr(thing, "shape", None)
@@ -134,7 +138,8 @@ def _centred(pictures):
 def build_classifier_from(room):
     """The model that `build_classifier_from` makes of a new pair model of the student's own."""
     pair_model = room.defined("build_pair_model")()
-    return room.model(room.defined("build_classifier_from")(pair_model), input_shape=(28, 28))
+    shape = _picture_shape(pair_model)
+    return room.model(room.defined("build_classifier_from")(pair_model), input_shape=shape)
 
 
 def classifier_from_own_pairs(room):
@@ -148,27 +153,32 @@ def classifier_from_given_pairs(room):
 
 
 def _classifier(room, pair_model):
-    shapes = ((28, 28), (28, 28))
+    shape = _picture_shape(pair_model)
+    shapes = (shape, shape)
     found = [("pair", room.model(pair_model, input_shape=shapes))]
     classifier = room.defined("build_classifier_from")(pair_model)
-    found.append(("classifier", room.model(classifier, input_shape=(28, 28))))
-    if isinstance(classifier, keras.Model) and _trained(classifier):
+    found.append(("classifier", room.model(classifier, input_shape=shape)))
+    if isinstance(classifier, keras.Model) and _trained(classifier, shape):
         found.append(("trained", room.model(classifier)))
         found.append(("pair_trained", room.model(pair_model, input_shape=shapes)))
     return {"kind": "dict", "items": [[room.value(name), record] for name, record in found]}
 
 
-def _trained(classifier):
+def _trained(classifier, shape):
     """Whether a step of training was possible."""
-    rng = np.random.default_rng(8)
+    pictures = np.random.default_rng(8).random((32, *_picture_shape(classifier, shape)), dtype=np.float32)
     try:
         classifier.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", run_eagerly=True)
-        classifier.train_on_batch(
-            rng.random((32, *classifier.input_shape[1:]), dtype=np.float32), np.arange(32) % CLASSES
-        )
+        classifier.train_on_batch(pictures, np.arange(32) % CLASSES)
     except Exception:
         return False
     return True
+
+
+def _picture_shape(model, otherwise=(28, 28)):
+    """The shape of the pictures that a model takes; a class of one's own, or one not built, does not say."""
+    inputs = getattr(model, "inputs", None)
+    return tuple(inputs[0].shape[1:]) if inputs else otherwise
 
 
 def _pair_model():

@@ -1,0 +1,1 @@
+"""No probes: this lab asks for a number."""

@@ -1,0 +1,113 @@
+"""Pools of corpus entries: who shares a notebook, and what its grading says of each."""
+
+import attrs
+import pytest
+from gradings import ONE, OTHER, graded, ungraded
+
+from autograder.corpus import Change, Entry
+from autograder.corpus.models import NONE
+from autograder.corpus.pools import pools_of
+
+
+def right(name, *questions, **settings):
+    """A right answer that changes these questions."""
+    changes = tuple(Change(question=question, add=f"# {name}") for question in questions)
+    return Entry(name=name, about=f"about {name}", correct=True, changes=changes, **settings)
+
+
+def wrong(name, question, *tests, **settings):
+    """An answer that is wrong in this question, and what a student is told of it."""
+    told = {test: f"{test} failed.\nBecause." for test in tests}
+    return attrs.evolve(right(name, question, **settings), correct=False, fails=(question,), told=told)
+
+
+LAYERS, LOSS = wrong("layers", "q1", ONE), wrong("loss", "q2", OTHER)
+
+
+def names(pools):
+    """The members' names, pool by pool."""
+    return [[member.name for member in pool.members] for pool in pools]
+
+
+class TestWhoSharesANotebook:
+    """Answers to different questions, of one kind, that can be told apart."""
+
+    def test_answers_to_different_questions_do(self):
+        """Each goes into the first pool that has no answer to its questions."""
+        entries = [right("a", "q1"), right("b", "q1", "q2"), right("c", "q2"), right("d", "q3")]
+
+        assert [["a", "c", "d"], ["b"]] == names(pools_of(entries))
+
+    def test_right_and_wrong_ones_do_not(self):
+        """A pool is right or wrong as a whole."""
+        assert [["a"], ["layers", "loss"]] == names(pools_of([right("a", "q3"), LAYERS, LOSS]))
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            wrong("loss", "q2", OTHER, alone=True),
+            wrong("loss", "q2", OTHER, checks=False),
+            wrong("loss", "q2"),
+            attrs.evolve(LOSS, changes=LAYERS.changes),
+        ],
+        ids=["alone", "without checks", "nothing told", "changes the same question"],
+    )
+    def test_some_never_do(self, other):
+        """What cannot be told apart in a common notebook has one of its own."""
+        assert [["layers"], ["loss"]] == names(pools_of([LAYERS, other]))
+
+    def test_only_one_brings_files(self):
+        """Two that hand in model files of their own are apart, and whose files they are is kept."""
+        files = [right("a", "q1", models=NONE), right("b", "q2", models="other"), right("c", "q3")]
+        first, second = pools_of(files)
+
+        assert ([["a", "c"], ["b"]], NONE) == (names([first, second]), first.entry.models)
+
+    def test_the_common_answer_has_all_changes(self):
+        """What is graded has each member's changes, failures and messages."""
+        (pool,) = pools_of([LAYERS, LOSS])
+
+        assert (("q1", "q2"), LAYERS.changes + LOSS.changes) == (pool.entry.fails, pool.entry.changes)
+        assert LAYERS.told | LOSS.told == pool.entry.told
+
+
+class TestWhatAGradingSays:
+    """Of each member what it would come to alone, or nothing."""
+
+    def test_each_gets_its_own_share(self):
+        """Points and messages of a member's own question are its; of the others it lost nothing."""
+        (pool,) = pools_of([LAYERS, LOSS])
+        runs = pool.runs(graded(ONE, OTHER, name="pool-01"))
+
+        assert graded(ONE, name="layers") == runs["layers"]
+        assert graded(OTHER, name="loss") == runs["loss"]
+
+    def test_right_ones_lost_nothing(self):
+        """A pool of right answers that loses nothing speaks for each."""
+        (pool,) = pools_of([right("a", "q1"), right("b", "q2")])
+
+        assert {name: graded(name=name) for name in ("a", "b")} == pool.runs(graded(name="pool-01"))
+
+    @pytest.mark.parametrize(
+        "run",
+        [graded(ONE), graded(ONE, "q1 - units", OTHER), graded(), ungraded()],
+        ids=["one survives", "a test more", "all survive", "no score"],
+    )
+    def test_a_pool_that_is_amiss_says_nothing(self, run):
+        """Where anything is other than the members' entries say, they must be graded one by one."""
+        (pool,) = pools_of([LAYERS, LOSS])
+
+        assert pool.runs(run) is None
+
+    def test_other_words_are_amiss(self):
+        """A message that no member's entry has makes the whole pool doubtful."""
+        (pool,) = pools_of([LAYERS, attrs.evolve(LOSS, told={OTHER: "Another cause."})])
+
+        assert pool.runs(graded(ONE, OTHER)) is None
+
+    def test_one_alone_is_what_it_is(self):
+        """A pool of one keeps its grading, whatever that is."""
+        (pool,) = pools_of([LAYERS])
+        run = graded(OTHER, name="layers")
+
+        assert {"layers": run} == pool.runs(run)
