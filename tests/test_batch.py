@@ -7,7 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import wait
 from pathlib import Path
 
 import attrs
@@ -17,6 +19,7 @@ from submissions import link_entry, make_labs, notebook, old_notebook, write, wr
 
 from autograder import batch
 from autograder.batch import grading, results
+from autograder.batch.gate import UntilStopped
 from autograder.batch.judging import Judges, UnexpectedInJudge
 from autograder.batch.scores import read_scores
 from autograder.batch.status import read_status
@@ -635,6 +638,26 @@ class TestInterrupts:
         assert {"kim": "graded"} == verdicts(results.outcomes_in(tmp_path / "out"))
         assert sandbox.ended.is_set()
         assert not (tmp_path / "out" / ".work").exists()
+
+    def test_an_end_is_waited_for_where_something_runs(self, tmp_path, grade, monkeypatch):
+        """Submissions that never began hold up no interrupt: one sweep, and the batch has ended."""
+        hand_in(tmp_path / "class", **{f"s{number}": "" for number in range(9)})
+        sandbox = FakeSandbox()
+        monkeypatch.setattr(grading, "wait", lambda futures, timeout: wait(futures, 20))
+
+        with pytest.raises(KeyboardInterrupt):
+            grade(sandbox=sandbox, jobs=1, progress=Recorder(interrupt_at="s0"))
+        assert 2 == len(sandbox.swept)
+
+    def test_no_room_is_entered_after_an_interrupt(self, tmp_path):
+        """A room that was ended is not tried again."""
+        stopping = threading.Event()
+        sandbox = UntilStopped(FakeSandbox(), stopping)
+        stopping.set()
+
+        assert "image-1" == sandbox.identity()
+        with pytest.raises(MachineFault, match="the batch was told to end"):
+            sandbox.run(None, output=tmp_path, events=tmp_path)
 
 
 class TestRejudging:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sandbox_jobs import CONTAINERS, DOCKER, make_job, make_sandbox, run
 
@@ -165,3 +168,19 @@ def test_a_job_killed_by_a_stranger_is_killed(sandbox, tmp_path):
 
     assert (How.KILLED, 137) == (ran.ending.how, ran.ending.exit_status)
     assert not ran.ending.out_of_memory
+
+
+@pytest.mark.parametrize("name", ["bubblewrap", "processes"])
+def test_a_batch_ends_its_own_jobs(tmp_path, name):
+    """Sweeping ends the jobs of that batch that this program runs, and those of no other."""
+    sandbox = make_sandbox(name)
+    job = make_job(tmp_path, "import time; print('begun', flush=True); time.sleep(600)", batch="ag-1")
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(run, sandbox, job)
+        output = tmp_path / "output"
+        while not (output.exists() and output.read_text()):
+            time.sleep(0.05)
+
+        assert (0, 1) == (sandbox.sweep("ag-2"), sandbox.sweep("ag-1"))
+        assert How.KILLED is running.result().ending.how
+    assert 0 == sandbox.sweep("ag-1")

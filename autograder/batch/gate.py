@@ -12,6 +12,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -19,9 +20,9 @@ from autograder.batch.ledger import Ledger
 from autograder.batch.parts import Parts, Progress
 from autograder.batch.results import Results, disk_faults
 from autograder.errors import MachineFault
-from autograder.sandbox.contract import Sandbox
+from autograder.sandbox.contract import Ending, Job, Sandbox
 
-__all__ = ["Gate", "Patience", "Stopped", "Told", "Trial"]
+__all__ = ["Gate", "Patience", "Stopped", "Told", "Trial", "UntilStopped"]
 
 _PROBE_BYTES = 1 << 20
 
@@ -42,6 +43,26 @@ class Patience:
 
 class Stopped(Exception):
     """The run was interrupted: what this submission came to doesn't count."""
+
+
+@attrs.frozen
+class UntilStopped:
+    """The batch's sandbox, which starts no job any more once the batch was told to end.
+
+    A job that is ended then looks like one that somebody killed, and would be run once more.
+    """
+
+    _sandbox: Sandbox
+    _stopping: threading.Event
+
+    def run(self, job: Job, *, output: Path, events: Path) -> Ending:
+        """Run a job to its end. Raises MachineFault where it cannot be started, or is not to be."""
+        if self._stopping.is_set():
+            raise MachineFault("the batch was told to end")
+        return self._sandbox.run(job, output=output, events=events)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sandbox, name)
 
 
 @attrs.frozen(kw_only=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import attrs
 
-from autograder.batch.gate import Gate, Patience, Stopped, Told, Trial
+from autograder.batch.gate import Gate, Patience, Stopped, Told, Trial, UntilStopped
 from autograder.batch.identity import combine, data_identity, lab_version
 from autograder.batch.judging import Judges
 from autograder.batch.ledger import Ledger, now, open_ledger
@@ -166,7 +166,8 @@ def _drain(futures: list[Future[tuple[Outcome, bool]]], setting: _Setting) -> No
         setting.judges.stop()
         with contextlib.suppress(AutograderError):
             setting.sandbox.sweep(setting.results.batch)
-        if not wait(futures, timeout=0.3).not_done:
+        # One that was cancelled before it began is never said to be done.
+        if not wait([one for one in futures if not one.cancelled()], timeout=0.3).not_done:
             return
 
 
@@ -294,7 +295,7 @@ class _Grading:
             setting.parts.collect(
                 staged,
                 setting.lab,
-                setting.sandbox,
+                UntilStopped(setting.sandbox, setting.stopping),
                 setting.data,
                 setting.kit,
                 evidence,

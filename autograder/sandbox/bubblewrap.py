@@ -15,7 +15,7 @@ from pathlib import Path
 from autograder.errors import MachineFault
 from autograder.sandbox.contract import Ending, Job
 from autograder.sandbox.environment import ROOM, command_of, environment_of
-from autograder.sandbox.local import LAUNCH, launch_command, rlimits_of, run_locally, versions
+from autograder.sandbox.local import LAUNCH, Running, launch_command, rlimits_of, run_locally, versions
 
 __all__ = ["BubblewrapSandbox", "unavailable"]
 
@@ -67,6 +67,7 @@ class BubblewrapSandbox:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._busy: set[int] = set()
+        self._running = Running()
 
     def identity(self) -> str:
         """The versions of this Python and of its numeric packages."""
@@ -101,11 +102,12 @@ class BubblewrapSandbox:
                 output=output,
                 events=events,
                 stop=_end,
+                running=self._running,
             )
 
     def sweep(self, batch: str) -> int:
-        """Nothing to do: the kernel ends a job together with the run that started it."""
-        return 0
+        """End the jobs of this batch; those of a run that was killed, the kernel has ended with it."""
+        return self._running.end(batch)
 
     @contextmanager
     def _user(self, wanted: int) -> Iterator[int]:

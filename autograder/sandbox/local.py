@@ -6,9 +6,10 @@ import json
 import platform
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from autograder.sandbox.streams import follow, plain_status
 
 __all__ = [
     "LAUNCH",
+    "Running",
     "TreeWatch",
     "end_guarded",
     "launch_command",
@@ -137,6 +139,33 @@ class TreeWatch:
             total -= size
 
 
+class Running:
+    """The jobs of a sandbox that run at this moment, so that a batch that is interrupted can end them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stops: dict[str, tuple[str, Callable[[], None]]] = {}
+
+    @contextmanager
+    def while_running(self, job: Job, stop: Callable[[], None]) -> Iterator[None]:
+        """This job runs, and `stop` ends it; from any thread, and more than once."""
+        with self._lock:
+            self._stops[job.name] = (job.batch, stop)
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._stops[job.name]
+
+    def end(self, batch: str) -> int:
+        """End the jobs of this batch; says how many."""
+        with self._lock:
+            stops = [stop for other, stop in self._stops.values() if other == batch]
+        for stop in stops:
+            stop()
+        return len(stops)
+
+
 def run_locally(
     command: Sequence[str],
     job: Job,
@@ -146,6 +175,7 @@ def run_locally(
     output: Path,
     events: Path,
     stop: Callable[[subprocess.Popen[bytes]], None],
+    running: Running | None = None,
     count: bool = False,
 ) -> Ending:
     """Run a command in `folder` to its end, with standard input open until then; `stop` ends all of it."""
@@ -168,14 +198,15 @@ def run_locally(
         ) from error
     watch = TreeWatch(process=psutil.Process(process.pid), limits=job.limits, count=count)
     try:
-        how = follow(
-            process,
-            output=output,
-            events=events,
-            limits=job.limits,
-            stop=lambda: stop(process),
-            watch=watch,
-        )
+        with (running or Running()).while_running(job, lambda: stop(process)):
+            how = follow(
+                process,
+                output=output,
+                events=events,
+                limits=job.limits,
+                stop=lambda: stop(process),
+                watch=watch,
+            )
     finally:
         stop(process)
     status = plain_status(process.returncode)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from autograder.sandbox.contract import Ending, Job
 from autograder.sandbox.environment import Places, command_of, environment_of
-from autograder.sandbox.local import end_guarded, launch_command, rlimits_of, run_locally, versions
+from autograder.sandbox.local import Running, end_guarded, launch_command, rlimits_of, run_locally, versions
 
 __all__ = ["ProcessSandbox"]
 
@@ -29,6 +29,9 @@ class ProcessSandbox:
         "them) and reach the network; use it for notebooks that you trust."
     )
     isolated = False
+
+    def __init__(self) -> None:
+        self._running = Running()
 
     def identity(self) -> str:
         """The versions of this Python and of its numeric packages."""
@@ -53,11 +56,12 @@ class ProcessSandbox:
                 output=output,
                 events=events,
                 stop=end_guarded,
+                running=self._running,
                 count=True,
             )
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
     def sweep(self, batch: str) -> int:
-        """Nothing to do: a job's guardian ends it together with the run that started it."""
-        return 0
+        """End the jobs of this batch; its guardian has ended each of a run that was killed with it."""
+        return self._running.end(batch)

@@ -31,6 +31,7 @@ class WarmProcessSandbox(ProcessSandbox):
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._lock = threading.Lock()
         self._fork_server: _ForkServer | None = None
 
