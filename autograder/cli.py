@@ -343,13 +343,16 @@ def build(labs: tuple[str, ...], check: bool) -> None:
 def bundle(lab_name: str, gradescope: bool, data: str | None, out: Path | None) -> None:
     """Make the zip by which a course site grades a lab."""
     from autograder.gradescope.bundle import LARGE_BYTES, write_bundle
+    from autograder.gradescope.places import size_for
     from autograder.labs import find_lab
 
-    made = write_bundle(find_lab(lab_name), source=data, out=out)
+    lab = find_lab(lab_name)
+    made = write_bundle(lab, source=data, out=out)
     click.echo(f"{made.path}: {made.bytes / 1e6:.1f} MB, to grade on {made.identity} ({made.data.value})")
     if made.bytes > LARGE_BYTES:
         click.echo("It is large: where the upload is refused, leave --data out and have the data downloaded.")
-    click.echo("Choose in Gradescope's settings: 2 CPUs with 3 GB of memory, and a time limit of 40 minutes.")
+    size = size_for(lab.dataset)
+    click.echo(f"Choose in Gradescope's settings: {size} of memory, and a time limit of 40 minutes.")
 
 
 @main.command()

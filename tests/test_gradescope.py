@@ -18,6 +18,7 @@ from submissions import make_labs, notebook, write, write_zip
 
 from autograder import cli, dnnlab
 from autograder.errors import LabProblem, MachineFault, UsageProblem
+from autograder.gradescope import __main__ as main
 from autograder.gradescope import bundle, grading
 from autograder.gradescope.places import DataFrom, Places, Settings
 from autograder.gradescope.results import results_of
@@ -123,7 +124,7 @@ class TestZip:
 
         assert (0, True) == (ran.exit_code, out.is_file())
         assert "to grade on cifar10-miniature (miniature)" in ran.output
-        assert "2 CPUs with 3 GB of memory, and a time limit of 40 minutes" in ran.output
+        assert "4 CPUs with 6 GB of memory, and a time limit of 40 minutes" in ran.output
 
 
 def moved(script, root):
@@ -354,6 +355,24 @@ class TestGrading:
         write_zip(places.submission / "work.zip", [("a.ipynb", answer())])
 
         assert "submission: 6.3/10" == grade(places)[2].splitlines()[0]
+
+
+@pytest.mark.parametrize("task", ["prepare", "grade"])
+def test_without_walls_nothing_is_done(monkeypatch, capsys, task):
+    """Where student code cannot be kept apart, neither an image is built nor a submission graded."""
+    monkeypatch.setattr(main.UsersSandbox, "unavailable", lambda self: "no such right")
+
+    assert MachineFault.exit_status == main.main(task)
+    assert "cannot be kept apart from the hidden tests here: no such right" in capsys.readouterr().out
+
+
+def test_a_small_container_grades_nothing(monkeypatch, capsys):
+    """Too little memory is a fault with a way out: a notebook that died of it would lose marks."""
+    monkeypatch.setattr(main.UsersSandbox, "unavailable", lambda self: None)
+    monkeypatch.setattr(main, "container_memory", lambda: 1536 << 20)
+
+    assert MachineFault.exit_status == main.main("grade")
+    assert "this container has 1.6 GB of memory" in capsys.readouterr().out
 
 
 def test_a_fault_is_never_written(tmp_path):

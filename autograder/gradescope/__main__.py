@@ -6,8 +6,8 @@ import sys
 
 from autograder.errors import AutograderError, MachineFault
 from autograder.gradescope.grading import grade, prepare
-from autograder.gradescope.places import GRADESCOPE
-from autograder.sandbox.users import UsersSandbox
+from autograder.gradescope.places import GRADESCOPE, LEAST_BYTES
+from autograder.sandbox.users import UsersSandbox, container_memory
 
 __all__ = ["main"]
 
@@ -24,10 +24,21 @@ def main(task: str) -> int:
         if task == "prepare":
             print(f"Ready to grade on {prepare(GRADESCOPE)}. {sandbox.isolation}")
             return 0
+        _demand_memory()
     except AutograderError as error:
         print(f"autograder: {error}")
         return error.exit_status
     return 0 if grade(GRADESCOPE, sandbox, print) else MachineFault.exit_status
+
+
+def _demand_memory() -> None:
+    """Raises MachineFault in a container that is too small, where notebooks would die in the middle."""
+    memory = container_memory()
+    if memory < LEAST_BYTES:
+        raise MachineFault(
+            f"this container has {memory / 1e9:.1f} GB of memory: too little for TensorFlow and the data",
+            hint="choose a larger container in the autograder's settings, then regrade",
+        )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from autograder.sandbox.contract import Ending, Job, Limits
 from autograder.sandbox.environment import Places, command_of, environment_of
 from autograder.sandbox.local import end_guarded, launch_command, rlimits_of, run_locally, versions
 
-__all__ = ["UsersSandbox"]
+__all__ = ["UsersSandbox", "container_memory"]
 
 _OFFLINE = Path(__file__).with_name("offline.py")
 _SHARED = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/lock")
@@ -191,14 +191,20 @@ def _demand_readable(data: Path) -> None:
         )
 
 
-def _memory_of(limits: Limits) -> int:
-    """What a job may use: its limit, or less where the container has not so much beside us."""
-    whole = psutil.virtual_memory().total
+def container_memory() -> int:
+    """The bytes of memory that this container has, or this machine where it is none."""
+    whole = int(psutil.virtual_memory().total)
     for place in map(Path, _MEMORY):
         text = place.read_text(encoding="ascii").strip() if place.is_file() else ""
         if text.isdigit():
             whole = min(whole, int(text))
-    return int(min(limits.memory_bytes, max(whole - _OURS, whole // 2)))
+    return whole
+
+
+def _memory_of(limits: Limits) -> int:
+    """What a job may use: its limit, or less where the container has not so much beside us."""
+    whole = container_memory()
+    return min(limits.memory_bytes, max(whole - _OURS, whole // 2))
 
 
 def _alive(user: int) -> bool:
