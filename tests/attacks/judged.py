@@ -174,7 +174,7 @@ def compressed_arrays(files: dict[str, bytes], place: Path) -> None:
 @_forged
 def list_of_arrays(files: dict[str, bytes], place: Path) -> None:
     """A list of a million members, none of which is there."""
-    entry = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", *[0] * 9, 0, 0, 0, 1, *[0] * 6) + b"n"
+    entry = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", *[0] * 11, 1, *[0] * 6) + b"n"
     members = entry * 1_000_000
     end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, len(members), 0, 0)
     files["names.json"] = _names(names={})
