@@ -114,6 +114,7 @@ ATTACKS = (
     ),
     Listed("nan_weights", "judged", "weights that are not numbers", NOTHING),
     Listed("overflowing_weights", "judged", "weights so large that every output overflows", NOTHING),
+    Listed("history_alone", "judged", "the history of a training that never was, without a network", NOTHING),
     Listed("other_weights", "judged", "configuration and weights that disagree", NOTHING),
     Listed("external_link", "judged", "HDF5 that links to another file", NOTHING),
     Listed("external_storage", "judged", "HDF5 whose numbers lie in /etc/passwd", NOTHING),
