@@ -86,9 +86,10 @@ def parts_of(folder):
     return {"models.json": json.dumps(record).encode(), "models.npz": npz_bytes(arrays)}
 
 
-def worth(attack):
-    """The true score, by question: model files earn points in the last one only."""
-    return {"q5": attack.worth} if attack.worth else {}
+def described(folder):
+    """What is read of the model file alone, its weights left out."""
+    record, _ = collect(folder)
+    return record | {"files": [file for file in record["files"] if file["kind"] == "model"]}
 
 
 def test_the_files_alone(judged, reference):
@@ -103,10 +104,10 @@ class TestJudged:
     def test_forged_evidence(self, attack, judged, reference, tmp_path):
         """Forged evidence earns what the submission has earned without it."""
         # Without the weights, whose evaluation takes the time and which no notebook can touch.
-        files = {"models.json": parts_of(reference)["models.json"]}
+        files = {"models.json": json.dumps(described(reference)).encode()}
         EVIDENCE[attack.name](files, tmp_path)
 
-        assert worth(attack) == judged(files)
+        assert attack.worth == sum(judged(files).values())
         assert not (tmp_path / "unpickled").exists()
 
     @pytest.mark.parametrize("attack", [one for one in listed("judged") if one.name in MODELS], ids=str)
@@ -115,7 +116,7 @@ class TestJudged:
         (tmp_path / "files").mkdir()
         MODELS[attack.name](tmp_path / "files", reference)
 
-        assert worth(attack) == judged(parts_of(tmp_path / "files"))
+        assert attack.worth == sum(judged(parts_of(tmp_path / "files")).values())
         assert not Path("imported").exists()
 
 

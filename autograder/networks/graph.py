@@ -219,13 +219,14 @@ class _Functional:
     def place(self, given: Values | None) -> Values:
         """Place every call of every layer, then say which values are the outputs."""
         self._place_inputs(given)
-        pending = [
-            (layer, number, read_call(Fields(_key(layer), {}), call))
-            for layer in self.layers
-            for number, call in enumerate(self._calls(layer))
+        written = [
+            (layer, number, call) for layer in self.layers for number, call in enumerate(self._calls(layer))
         ]
-        if len(pending) > _MOST_NODES:
+        if len(written) > _MOST_NODES:
             raise UnsupportedModel(f"the model has more than {_MOST_NODES:,} steps", layer=self.inside.label)
+        pending = [
+            (layer, number, read_call(Fields(_key(layer), {}), call)) for layer, number, call in written
+        ]
         while pending:
             waiting = []
             for layer, number, call in pending:

@@ -174,7 +174,7 @@ def compressed_arrays(files: dict[str, bytes], place: Path) -> None:
 @_forged
 def list_of_arrays(files: dict[str, bytes], place: Path) -> None:
     """A list of a million members, none of which is there."""
-    entry = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", *[0] * 9, 0, 0, 0, 1, *[0] * 6) + b"n"
+    entry = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", *[0] * 11, 1, *[0] * 6) + b"n"
     members = entry * 1_000_000
     end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, len(members), 0, 0)
     files["names.json"] = _names(names={})
@@ -351,6 +351,13 @@ def overflowing_weights(folder: Path, reference: Path) -> None:
 def _replace(file: h5py.File, path: str, **settings: Any) -> None:
     del file[path]
     file.create_dataset(path, **settings)
+
+
+@_hostile
+def history_alone(folder: Path, reference: Path) -> None:
+    """The curve of a training that stopped at the right moment, and no network."""
+    curve = {"val_loss": [2.0, 1.0, 1.1], "val_accuracy": [0.3, 0.9, 0.8], "loss": [2.0, 0.5, 0.1]}
+    (folder / MODEL.replace(".keras", ".history.json")).write_text(json.dumps(curve), encoding="utf-8")
 
 
 @_hostile

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import attrs
 
-__all__ = ["ATTACKS", "FILES", "NOTHING", "SAME", "Listed", "listed"]
+__all__ = ["ATTACKS", "FILES", "NOTHING", "SAME", "TYPED", "WEIGHTS", "Listed", "listed"]
 
 SAME = "what the work around it is worth"
 """100 of 100 around honest work, 70 around wrong work, 85 in the short notebook: what each has without it."""
 FILES = 35
 """The reference's model files and no notebook: the points for what training reached, no more."""
+WEIGHTS = 20
+"""The reference's weights in a file that does not say what its layers do: read as the network asked for."""
+TYPED = 10
+"""Figures that nobody measured, but that are plausible: two tests of three, as where they were typed in."""
 NOTHING = 0
 """No notebook, and no model file that can be read."""
 
@@ -79,7 +83,7 @@ ATTACKS = (
     Listed("forks", "kernel", "forks 200 children", SAME),
     # ------------------------------------------------------------------ forged evidence
     Listed(
-        "score_in_evidence", "judged", "adds results.json, outcome.json and a score to the evidence", FILES
+        "score_in_evidence", "judged", "adds results.json, outcome.json and a score to the evidence", NOTHING
     ),
     Listed("not_json", "judged", "writes NaN and Infinity literals where numbers belong", NOTHING),
     Listed("deep_json", "judged", "nests a record 100,000 deep", NOTHING),
@@ -93,23 +97,24 @@ ATTACKS = (
     Listed("list_of_arrays", "judged", "an .npz that lists a million members", NOTHING),
     Listed("shapes_that_lie", "judged", "arrays of other shapes and types than their records say", NOTHING),
     Listed("claimed_network", "judged", "describes the right network with weights of another", NOTHING),
-    Listed("claimed_search", "judged", "the results of a search for which nothing was trained", NOTHING),
+    Listed("claimed_search", "judged", "the results of a search for which nothing was trained", TYPED),
     # ------------------------------------------------------------------ hostile model files
-    Listed("lambda_layer", "judged", "a Lambda with marshalled code in the configuration", NOTHING),
+    Listed("lambda_layer", "judged", "a Lambda with marshalled code in the configuration", WEIGHTS),
     Listed("imported_modules", "judged", "class and module names that would be imported", NOTHING),
     Listed("deep_config", "judged", "models nested in models beyond any depth", NOTHING),
     Listed(
-        "multiplying_calls", "judged", "a model that calls a model twice that calls a model twice …", NO_FILES
+        "multiplying_calls", "judged", "a model that calls a model twice that calls a model twice …", NOTHING
     ),
     Listed("backward_chain", "judged", "thousands of empty layers in reverse order", NOTHING),
     Listed(
         "wide_values",
         "judged",
         "few weights, millions of values per image, for hours of evaluation",
-        NO_FILES,
+        NOTHING,
     ),
     Listed("nan_weights", "judged", "weights that are not numbers", NOTHING),
     Listed("overflowing_weights", "judged", "weights so large that every output overflows", NOTHING),
+    Listed("history_alone", "judged", "the history of a training that never was, without a network", NOTHING),
     Listed("other_weights", "judged", "configuration and weights that disagree", NOTHING),
     Listed("external_link", "judged", "HDF5 that links to another file", NOTHING),
     Listed("external_storage", "judged", "HDF5 whose numbers lie in /etc/passwd", NOTHING),
