@@ -93,7 +93,7 @@ def _call(call: Callable[..., Any], default: Any, *args: Any, **settings: Any) -
         added = [
             layer for layer, _ in calls if isinstance(layer, keras.layers.Layer) and id(layer) not in own
         ]
-        if added and all(isinstance(layer, _NOISES) for layer in added):
+        if added and all(isinstance(one, _NOISES) for one in added):
             for layer, said in calls:
                 if "training" in said:
                     said["training"] = own.get(id(layer))
