@@ -105,7 +105,7 @@ def ours(lab: Lab, data: Path, place: Path, count: int, kind: str, jobs: int = 1
     )
     for outcome in outcomes:
         if outcome.score != outcome.possible or not outcome.possible:
-            raise SystemExit(f"{outcome.submission} got {outcome.score}: {outcome.reason}")
+            raise SystemExit(f"{outcome.submission} got {outcome.score}: {outcome.reason} {outcome.hint}")
     return clock
 
 
