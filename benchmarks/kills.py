@@ -101,6 +101,11 @@ class Engine:
             if any(str(self.folder) in part for part in one.info["cmdline"] or ()):
                 with contextlib.suppress(psutil.Error):
                     one.kill()
+        # Of containers that were under way when their engine was killed.
+        for line in reversed(Path("/proc/mounts").read_text(encoding="utf-8").splitlines()):
+            place = line.split()[1]
+            if place.startswith(f"{self.folder}/"):
+                subprocess.run(["umount", "--lazy", place], check=False)
 
 
 @contextlib.contextmanager
@@ -256,6 +261,8 @@ def grade_and_kill(
             while batch.running() and time.monotonic() < until:
                 if ways[way]():
                     done[way] += 1
+                    if done.total() % 10 == 0:
+                        click.echo(f"{done.total()} kills", err=True)
                     break
                 time.sleep(0.05)
 
