@@ -79,7 +79,9 @@ def _with_short_list(file: BinaryIO) -> BinaryIO:
     tail = file.read()
     mark, length = _END.unpack(tail[-_END.size :])
     if mark != b"PK\5\6" or length > _DIRECTORY_BYTES or tail.startswith(b"PK\6\7"):
-        raise EvidenceProblem(f"{Path(file.name).name} is no archive of arrays, or it lists too many")
+        raise EvidenceProblem(
+            f"{Path(file.name).name} cannot be read: it is no archive of arrays, or lists too many"
+        )
     return file
 
 
