@@ -77,9 +77,13 @@ def _with_short_list(file: BinaryIO) -> BinaryIO:
     size = file.seek(0, io.SEEK_END)
     file.seek(max(0, size - _END.size - _LOCATOR_BYTES))
     tail = file.read()
+    if len(tail) < _END.size:
+        raise zipfile.BadZipFile("too short")
     mark, length = _END.unpack(tail[-_END.size :])
     if mark != b"PK\5\6" or length > _DIRECTORY_BYTES or tail.startswith(b"PK\6\7"):
-        raise EvidenceProblem(f"{Path(file.name).name} is no archive of arrays, or it lists too many")
+        raise EvidenceProblem(
+            f"{Path(file.name).name} cannot be read: it is no archive of arrays, or lists too many"
+        )
     return file
 
 

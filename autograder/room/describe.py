@@ -7,6 +7,7 @@ type, so that an object that merely behaves like a number or claims to equal eve
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -249,5 +250,7 @@ def _looks_like_history(thing: Any) -> bool:
 def _type_name(thing: Any) -> str:
     cls = thing if issubclass(type(thing), type) else type(thing)
     # Not by its attributes, which a class of classes may answer as it likes.
-    name, module = type.__dict__["__qualname__"].__get__(cls), type.__dict__["__module__"].__get__(cls)
+    name, module = type.__dict__["__qualname__"].__get__(cls), ""
+    with contextlib.suppress(AttributeError):  # one that was made by hand may lack it
+        module = type.__dict__["__module__"].__get__(cls)
     return f"{module}.{name}"[:200]
