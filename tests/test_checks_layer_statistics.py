@@ -48,11 +48,13 @@ def right(model, x):
 def judged():
     """The findings of the three checks about a function that answers for both networks."""
 
-    def check(answer, own=ASKED, shorter=True, depth=False):
+    def check(answer, own=ASKED, shorter=True, depth=False, half=False):
         tries = {"shorter_network": None}
         networks = {"own_network": own, "small_network": (3, 8, 4, 3), "shorter_network": (6, 5, 3)}
         for name, widths in list(networks.items())[: 3 if shorter else 2]:
             model = dense_model(4, widths, "selu")
+            if half:
+                model.config["config"]["layers"][1]["config"]["dtype"] = "mixed_bfloat16"
             given = answer(model, images())
             found = array(given) if isinstance(given, np.ndarray) else given
             state = {"layers": ["a", "b"], "weights": [1, 2]}
@@ -362,3 +364,18 @@ def test_the_state_of_a_network(probes):
     assert before["layers"] == changed["layers"] and before["weights"] != changed["weights"]
     assert len(before["layers"]) - 1 == len(probes._state(network)["layers"])
     assert probes._state(None) is None
+
+
+@pytest.mark.parametrize(("half", "said"), [(True, [False] * 3), (False, [False, True, True])])
+def test_figures_of_half_precision(judged, half, said):
+    """A network that computes with half precision gives figures that stray; any other does not."""
+    found = judged(lambda model, x: right(model, x) * 1.02 + 0.01, half=half)
+
+    assert said == [bool(message) for message in found]
+
+
+def test_a_mistake_in_half_precision(judged):
+    """Variances are no deviations there either."""
+    found = judged(lambda model, x: right(model, x) ** [1, 2], half=True)
+
+    assert "variances" in found[2]

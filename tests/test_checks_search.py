@@ -112,3 +112,35 @@ def test_a_search_is_not_taken_for_the_training(data, name, counts):
 
     assert counts == bool(fits.trainings_of(evidence, "q5"))
     assert counts == bool(fits.trainings_of(attrs.evolve(evidence, dataset=None), "q5"))
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ({"same": False, "shared": 0}, ""),
+        ({"same": True, "shared": 42}, "gives the very same network both times"),
+        ({"same": False, "shared": 40}, "gives a network with the same layers both times"),
+        (None, ""),
+    ],
+)
+def test_a_function_that_builds_anew(found, words):
+    """One network for all calls, or layers that all networks share, are named with what comes of it."""
+    said = [finding.message for finding in search.check_new_each_time(found, "build")]
+
+    assert bool(words) == bool(said)
+    assert all(words in message for message in said)
+
+
+def test_a_head_start_that_another_question_pays_for(data):
+    """Where each call gives the same network, the search itself is not to blame for it."""
+    trainings = fit(1e-4, 2.0), fit(1e-3, 1.0, trained_at=(1e-4,))
+    results = [
+        search.check_measured(
+            Evidence(names={"lr_results": RATES}, probes=probes, fits=trainings, dataset=data),
+            "lr_results",
+            two_networks="two",
+        )
+        for probes in ({}, {"two": {"same": False, "shared": 0}}, {"two": {"same": True, "shared": 42}})
+    ]
+
+    assert [1, 1, 0] == [len(found) for found in results]

@@ -148,3 +148,28 @@ def test_a_set_that_is_scaled_otherwise(of, sets, which):
     images, labels = scaled[which]
     (found,) = of("check_scaled_alike", scaled | {which: (images / 255, labels)})
     assert f"`X_{which}` are scaled otherwise than those of `X_train`" in found
+
+
+@pytest.mark.parametrize(
+    ("prepare", "words"),
+    [
+        (lambda x: (x - np.uint8(128)) / 255, "Whole numbers of 8 bits end at 255"),
+        (lambda x: (x * np.uint8(2)).astype(np.float32), "Whole numbers of 8 bits end at 255"),
+        (lambda x: (x // 255).astype(np.float32), "Whole numbers have no fractions"),
+    ],
+    ids=["centred", "doubled", "divided"],
+)
+def test_pixels_in_whole_numbers(of, sets, prepare, words):
+    """What whole numbers do to pixels is said, and not that the pictures are in another order."""
+    changed = {which: (prepare(images), labels) for which, (images, labels) in sets.items()}
+    said = of("check_rows", changed)
+
+    assert 3 == len(said)
+    assert all(words in message for message in said)
+
+
+def test_pixels_in_proportion(of, sets):
+    """Scaled pixels, also upside down, are no case for that."""
+    changed = {which: (1 - images / 255, labels) for which, (images, labels) in sets.items()}
+
+    assert [] == of("check_rows", changed)

@@ -187,10 +187,10 @@ def _not_in_proportion(rows: np.ndarray, images: np.ndarray) -> str:
     span = float(np.ptp(became))
     if not span or not spread <= SAME_PIXEL * span or len(became) < FEW_LEVELS:
         return ""
-    if len(np.unique(became)) <= 2:
+    if not (became[1:-1] - became[0]).any():
         return (
-            "dark ones and bright ones have become two numbers, with nothing between them. Whole numbers "
-            "have no fractions: look at where the pixels turn into `float32`, and how they are divided."
+            "all but the brightest have become one number. Whole numbers have no fractions: look at where "
+            "the pixels turn into `float32`, and how they are divided."
         )
     steps = np.diff(became)
     falls = steps < -span / 2
