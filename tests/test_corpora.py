@@ -115,6 +115,20 @@ def test_every_wrong_answer_has_its_messages(name):
     ]
 
 
+@pytest.mark.parametrize("name", LABS)
+def test_messages_begin_as_the_tests_do(name):
+    """Each message beside an entry opens with what the master says now when that test fails."""
+    says = {
+        f"{case.question} - {case.name.removeprefix('test_').replace('_', ' ')}": case.failure_message
+        for case in read_master(LABS[name]).cases
+    }
+
+    for entry in read_corpus(LABS[name]):
+        assert {test: says[test] for test in entry.told} == {
+            test: message.partition("\n")[0] for test, message in entry.told.items()
+        }
+
+
 def marks_of(matrix):
     """Every mark of the calibration as a message would write it, where that is more than two figures."""
     marks = set()
