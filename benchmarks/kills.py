@@ -19,6 +19,7 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,7 @@ from rich.console import Console
 from rich.table import Table
 from stub_batch import write_place
 
+from autograder.batch.ledger import FILE
 from autograder.batch.results import Results
 from autograder.batch.status import read_status
 
@@ -351,7 +353,8 @@ def main(
             demand_all(batch, scores)
             left -= done.total()
             of_which = ", ".join(f"{count} {what}" for what, count in sorted(done.items()))
-            failed = sum(one.attempt - 1 for one in read_status(batch.out).standings if one.attempt)
+            with contextlib.closing(sqlite3.connect(batch.out / FILE)) as ledger:
+                (failed,) = ledger.execute("SELECT COUNT(*) FROM attempts WHERE verdict = 'fault'").fetchone()
             name = f"kills {number}" if number else "undisturbed"
             table.add_row(name, str(done.total()), of_which, str(batch.starts), str(failed), f"{took:.0f}")
             click.echo(f"{name}: {done.total()} kills ({of_which}), {took:.0f} s", err=True)

@@ -426,9 +426,10 @@ class TestAMachineThatFails:
         assert raised.value.hint.startswith("free disk space")
         complete = {path.parent.name for path in settings["out"].glob("*/results.json")}
         assert complete == set(results.outcomes_in(settings["out"])) and 0 < len(complete) < 9
-        assert complete == set(gradebook(settings["out"]))
+        assert set(gradebook(settings["out"])) <= complete
         small_disk.grow()
         assert dict.fromkeys([f"s{number}" for number in range(9)], "graded") == verdicts(grade(**settings))
+        assert 9 == len(gradebook(settings["out"]))
         assert [f"judge {name}" for name in sorted(complete)] == [
             line for line in logged() if line.startswith("judge") and line.split()[1] in complete
         ]

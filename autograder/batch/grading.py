@@ -150,6 +150,9 @@ def _grade_all(todo: list[Candidate], setting: _Setting, jobs: int, progress: Pr
         setting.stopping.set()
         executor.shutdown(wait=False, cancel_futures=True)
         _drain(futures, setting)
+        # With what came into place meanwhile; on a full disk the next run has to do it.
+        with contextlib.suppress(OSError):
+            write_grades(setting.results.root, setting.results.outcomes().values())
         raise
     executor.shutdown()
     if setting.gate.failures:
