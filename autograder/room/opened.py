@@ -310,7 +310,7 @@ def _dense(layer: Any, weights: list[np.ndarray], given: np.ndarray, answer: np.
 _NAMES = {"softmax_v2": "softmax", "where_v2": "where", "concat": "concatenate", "swish": "silu"}
 
 
-class _Dispatcher(tf.__internal__.dispatch.GlobalOpDispatcher):  # type: ignore[misc,name-defined]
+class _Dispatcher(tf.__internal__.dispatch.GlobalOpDispatcher):  # type: ignore[misc]
     """Has Keras's operation of the same name do what a function of TensorFlow refuses to do on symbols."""
 
     def handle(self, op: Any, args: Any, kwargs: Any) -> Any:
