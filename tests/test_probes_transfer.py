@@ -97,12 +97,12 @@ class Digits(keras.Model):
 
 def by_attributes(base):
     """A transfer between two networks of that class."""
-    model = compiled(Digits())
+    model = Digits()
     model(np.zeros((1, 28, 28), np.float32))
     for new, old in zip(model.hidden, base.hidden, strict=True):
         new.set_weights(old.get_weights())
         new.trainable = False
-    return model
+    return compiled(model)
 
 
 class Hidden(keras.layers.Layer):
