@@ -332,11 +332,14 @@ def _labels_in_step(
 
     A picture of a class that the task does not have has no right label: another check says that it is there.
     """
-    if len(labels) == len(part.labels) and _aligned(array, part.images) is not None:
+    whole = len(labels) == len(part.labels)
+    if whole and _aligned(array, part.images) is not None:
         return labels, part.labels
     kept = rows_of(array)
     if kept is None:
         return labels[:0], labels[:0]
+    if whole and _not_in_proportion(kept[0], part.images[kept[1]]):
+        return labels, part.labels
     source = identify(kept[0], dataset).images
     every = renumbered(task, np.concatenate([dataset.y_train, dataset.y_test]))
     known = (source >= 0) & (every[source] >= 0)

@@ -225,8 +225,9 @@ failure_message: Each call of build_dnn should build a new network.
 def test_new_each_time(env):
     from autograder.checks import evidence_of, require, search
 
-    found = evidence_of(env, "cifar10_dnn").probe("two_networks")
-    require(search.check_new_each_time(found, "build_dnn"))
+    evidence = evidence_of(env, "cifar10_dnn")
+    evidence.probe_model("build_dnn")
+    require(search.check_new_each_time(evidence.probe("two_networks"), "build_dnn"))
 
 
 # %%
