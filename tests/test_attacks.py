@@ -137,7 +137,7 @@ def test_honest_work_keeps_full_marks(pried):
 def test_wrong_work_gains_nothing(pried):
     """Around work that is wrong, no attack changes the score of any question."""
     assert pried["wrong-alone"].scores == pried["wrong"].scores
-    assert {"q1": 14, "q2": 11, "q3": 10, "q4": 0, "q5": 35} == pried["wrong"].scores
+    assert {"q1": 15, "q2": 11, "q3": 10, "q4": 0, "q5": 35} == pried["wrong"].scores
 
 
 @pytest.mark.parametrize("which", ["honest", "wrong"])
