@@ -94,7 +94,7 @@ class TestEvidence:
             with evidence_with(reference_evidence, changed, without=without) as folder:
                 judge_whole(folder, lab, data, hidden_tests, tmp_path)
 
-        fuzz(check, examples=60, choice=st.data())
+        fuzz(check, examples=15, choice=st.data())
 
     def test_arrays(self, reference_evidence, lab, data, hidden_tests, tmp_path):
         """So they do on arrays of other shapes, types and values."""
@@ -110,7 +110,7 @@ class TestEvidence:
             with evidence_with(reference_evidence, {f"{part}.npz": npz(arrays)}, without=without) as folder:
                 judge_whole(folder, lab, data, hidden_tests, tmp_path)
 
-        fuzz(check, examples=30, choice=st.data())
+        fuzz(check, examples=8, choice=st.data())
 
     def test_bytes(self, reference_evidence, tmp_path):
         """Damaged files of evidence are read as far as they go, and the rest is named."""
