@@ -45,7 +45,7 @@ def test_the_system_tells_how_long_a_process_waited():
 )
 def test_a_crowded_machine_is_given_time(load, cores, expected, monkeypatch):
     """Wall time is as many times as long as there are processes for each core, up to a bound."""
-    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.0, load, 0.0))
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
 
     assert expected == crowding()

@@ -17,8 +17,8 @@ from autograder.sandbox.contract import How, Limits
 
 __all__ = ["PATIENCE", "crowding", "follow", "plain_status"]
 
-PATIENCE = 4.0
-"""So many times its limit is the most wall time that a job gets: a job can crowd the machine itself."""
+PATIENCE = 3.0
+"""So many times its limit is the most wall time that a job gets: the one before it may have left the crowd."""
 _CHUNK = 1 << 16
 _TICK_SECONDS = 0.05
 _DRAIN_SECONDS = 5.0
@@ -52,10 +52,10 @@ def follow(
 
     `stop` must end the job and everything that it started; `watch` says all the while whether the job
     has to end (anything but FINISHED). Both run in this thread. On a machine that is busy with other things
-    as well, the limit on wall time is as many times as long as there are processes for each core.
+    when the job begins, the limit on wall time is as many times as long as there are processes for each core.
     """
     assert process.stdout is not None and process.stderr is not None
-    started = time.monotonic()
+    deadline = time.monotonic() + limits.wall_seconds * crowding()
     ended = None  # when the process was first seen to have ended, or was stopped
     how = How.FINISHED
     with ExitStack() as stack:
@@ -73,9 +73,7 @@ def follow(
                 if not fits:
                     how = How.TOO_MUCH_OUTPUT
                 elif process.poll() is None:
-                    spent = time.monotonic() - started
-                    late = spent >= limits.wall_seconds and spent >= limits.wall_seconds * crowding()
-                    how = How.TIMEOUT if late else watch()
+                    how = How.TIMEOUT if time.monotonic() >= deadline else watch()
                 if how is not How.FINISHED:
                     stop()
             if ended is None and (how is not How.FINISHED or process.poll() is not None):
@@ -89,9 +87,9 @@ def follow(
 
 
 def crowding() -> float:
-    """How many processes want each core of this machine, over the last minute; between 1 and `PATIENCE`."""
+    """How many processes want each core of this machine, over five minutes; between 1 and `PATIENCE`."""
     try:
-        load = os.getloadavg()[0]
+        load = os.getloadavg()[1]
     except OSError:
         return 1.0
     return min(PATIENCE, max(1.0, load / (os.cpu_count() or 1)))
