@@ -18,7 +18,7 @@ from autograder.sandbox.contract import How, Limits
 __all__ = ["PATIENCE", "crowding", "follow", "plain_status"]
 
 PATIENCE = 3.0
-"""So many times its limit is the most wall time that a job gets: the one before it may have left the crowd."""
+"""So many times its limit is the most wall time that a job gets: the job before it may have left a crowd."""
 _CHUNK = 1 << 16
 _TICK_SECONDS = 0.05
 _DRAIN_SECONDS = 5.0
