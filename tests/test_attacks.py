@@ -195,8 +195,10 @@ def killed(request, lab, data, tmp_path_factory):
     """Short honest work with what ends or starves its kernel, and without."""
     sandbox = make_sandbox(request.param)
     quick = attrs.evolve(lab, cell_seconds=45, wall_seconds=120)
-    # Containers behave like bubblewrap here but for who counts: one run of each kind will do.
-    names = ("ends", "probed", "described", "hogs") if sandbox.name == "docker" else tuple(KILLING)
+    # Containers behave like bubblewrap here but for who counts: one run of each kind will do. Hogs of all kinds
+    # at once take a container many minutes, as it ends 200 processes for their memory one after the other;
+    # one by one they meet its limits in test_sandbox_limits.py and test_sandbox_workers.py.
+    names = ("ends", "probed", "described") if sandbox.name == "docker" else tuple(KILLING)
     notebooks = {name: attacked(short(lab), *KILLING[name]) for name in names} | {"alone": short(lab)}
     marks = read_calibration(lab.calibration, LAB, "cifar10-miniature")
     secrets = (f"{SAMPLE['validation_loss']}", f"{marks.full('validation')}", MISSING)
@@ -239,9 +241,9 @@ def test_a_killer_finds_nothing_either(killed):
 
 def test_hogs_have_had_their_fill(killed):
     """3 GB of memory, 200 processes, a full disk and a flood of output were had, in one attempt."""
-    hogs = killed["hogs"]
-    if hogs.outcome.sandbox == "docker":
+    if "hogs" not in killed:
         pytest.skip("a container counts files and page tables as memory: the hogs hinder each other")
+    hogs = killed["hogs"]
     memory, disk, forks = [int(line.split()[-1]) for line in hogs.printed if "'found'" not in line]
     cells = json.loads((hogs.folder / "evidence" / "cells.json").read_text(encoding="utf-8"))["cells"]
 
