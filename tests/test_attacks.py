@@ -195,9 +195,9 @@ def killed(request, lab, data, tmp_path_factory):
     """Short honest work with what ends or starves its kernel, and without."""
     sandbox = make_sandbox(request.param)
     quick = attrs.evolve(lab, cell_seconds=45, wall_seconds=120)
-    # Containers behave like bubblewrap here but for who counts: one run of each kind will do. Hogs of all kinds
-    # at once take a container many minutes, as it ends 200 processes for their memory one after the other;
-    # one by one they meet its limits in test_sandbox_limits.py and test_sandbox_workers.py.
+    # Containers behave like bubblewrap here but for who counts: one run of each kind will do. Hogs of all
+    # kinds at once take a container many minutes, as it ends 200 processes for their memory one by one; each
+    # kind by itself meets its limit in test_sandbox_limits.py and test_sandbox_workers.py.
     names = ("ends", "probed", "described") if sandbox.name == "docker" else tuple(KILLING)
     notebooks = {name: attacked(short(lab), *KILLING[name]) for name in names} | {"alone": short(lab)}
     marks = read_calibration(lab.calibration, LAB, "cifar10-miniature")
