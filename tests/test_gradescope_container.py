@@ -30,7 +30,7 @@ chmod +x /autograder/run_autograder /autograder/setup.sh
 python3 -m venv --without-pip /opt/autograder/venv
 /autograder/setup.sh
 """
-TRUE_SCORES = {"q1": 14, "q2": 11, "q3": 10, "q4": 0, "q5": 35}
+TRUE_SCORES = {"q1": 15, "q2": 11, "q3": 10, "q4": 0, "q5": 35}
 """What the wrong work is worth without any attack."""
 
 
