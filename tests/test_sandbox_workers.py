@@ -388,9 +388,9 @@ def test_killing_the_batch_ends_its_worker(tmp_path):
 
 
 NOTEBOOKS = {
-    "first": ["import os\nuser, place = os.getuid(), os.getcwd()", "open('mine', 'w').write('x')", REMEMBERS],
+    "first": ["import os\nuser, home = os.getuid(), os.getcwd()", "open('mine', 'w').write('x')", REMEMBERS],
     "second": [
-        "import os\nuser, place = os.getuid(), os.getcwd()\nfiles = sorted(os.listdir())",
+        "import os\nuser, home = os.getuid(), os.getcwd()\nfiles = sorted(os.listdir())",
         "import keras\nnet = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(2)])\n"
         "net.compile(loss='mse')\nimport numpy as np\nnet.fit(np.ones((8, 4)), np.ones((8, 2)), verbose=0)",
         SEARCHES.replace("print(json.dumps(", "found = (").replace("]))", "])[0]"),
@@ -400,7 +400,7 @@ NOTEBOOKS = {
 
 def test_notebooks_run_one_after_another(lab, tmp_path):
     """Two notebooks in one worker: each with a user of its own, trained models, and nothing of the other."""
-    names = ("user", "place", "files", "found")
+    names = ("user", "home", "files", "found")
     lab = attrs.evolve(lab, questions=(Question(name="q1", defines=names),), tasks=(), wall_seconds=60)
     data = prepare(lab.dataset, MINIATURE)
     make_kit(lab, (kit := tmp_path / "kit"))
@@ -418,7 +418,7 @@ def test_notebooks_run_one_after_another(lab, tmp_path):
 
     first, second = (found[name].names for name in NOTEBOOKS)
     assert first["user"] != second["user"]
-    assert first["place"] == second["place"] == "/room/work/home"
+    assert first["home"] == second["home"] == "/room/work/home"
     assert "mine" not in second["files"] and lab.notebook_name in second["files"]
     assert [] == second["found"]
     assert 1 == len(found["second"].fits)
