@@ -41,6 +41,22 @@ os.waitpid(pid, 0)
 print("still here")
 """
 
+CROWD = """
+import os, time
+pid = os.fork()
+if pid == 0:
+    shared = b"x" * (64 << 20)
+    for _ in range(40):
+        if os.fork() == 0:
+            held = b"x" * (6 << 20)
+            time.sleep(600)
+    os.wait()
+    os._exit(0)
+own = b"x" * (24 << 20)
+os.waitpid(pid, 0)
+print("still here")
+"""
+
 FORKING = """
 import os, time
 count = 0
@@ -118,6 +134,14 @@ def test_memory_over_the_limit_ends_the_job(sandbox, tmp_path):
 def test_memory_of_a_child_is_told_apart(sandbox, tmp_path):
     """The greedy child alone is killed: the job finishes, and the ending says what happened."""
     ran = run(sandbox, make_job(tmp_path, GREEDY_CHILD, memory_bytes=256 * MIB))
+
+    assert (How.FINISHED, 0, True) == (ran.ending.how, ran.ending.exit_status, ran.ending.out_of_memory)
+    assert "still here\n" == ran.output
+
+
+def test_memory_of_a_crowd_does_not_end_the_job(sandbox, tmp_path):
+    """Of a process and its forty children some are killed, and not the one that has begun the job."""
+    ran = run(sandbox, make_job(tmp_path, CROWD, memory_bytes=256 * MIB))
 
     assert (How.FINISHED, 0, True) == (ran.ending.how, ran.ending.exit_status, ran.ending.out_of_memory)
     assert "still here\n" == ran.output

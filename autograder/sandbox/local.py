@@ -128,15 +128,17 @@ class TreeWatch:
 
     def _make_room(self, tree: list[psutil.Process]) -> None:
         # Pages that forked processes share counted for each of them before, and count once here; slower.
-        sizes = sorted(((_proportional(one), one.pid, one) for one in tree), reverse=True)
-        total = sum(size for size, _, _ in sizes)
-        for size, _, one in sizes:
+        shares = {one: _proportional(one) for one in tree}
+        total = sum(shares.values())
+        # By all that each one sees, as the kernel does in a container: the share of each of two hundred
+        # children is less than that of the driver, which has nothing to do with it.
+        for one in sorted(tree, key=lambda one: (_resident(one), one.pid), reverse=True):
             if total <= self.limits.memory_bytes:
                 return
             with suppress(psutil.Error):
                 one.kill()
             self.starved = True
-            total -= size
+            total -= shares[one]
 
 
 class Running:

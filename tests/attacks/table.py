@@ -80,7 +80,7 @@ ATTACKS = (
     Listed("memory", "kernel", "takes 3 GB of memory", SAME),
     Listed("flood", "kernel", "prints 50 MB", SAME),
     Listed("disk", "kernel", "fills every folder that can be written to", SAME),
-    Listed("forks", "kernel", "forks 200 children", SAME),
+    Listed("forks", "kernel", "starts 200 processes", SAME),
     # ------------------------------------------------------------------ forged evidence
     Listed(
         "score_in_evidence", "judged", "adds results.json, outcome.json and a score to the evidence", NOTHING

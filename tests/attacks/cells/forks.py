@@ -1,7 +1,6 @@
-"""Fork 200 children that wait."""
+"""Start 200 processes that wait: small ones, as the memory of many is another attack's."""
 
 import os
-import time
 
 children = []
 for _ in range(200):
@@ -10,7 +9,6 @@ for _ in range(200):
     except OSError:
         break
     if child == 0:
-        time.sleep(600)
-        os._exit(0)
+        os.execv("/bin/sleep", ["sleep", "600"])
     children.append(child)
 print(f"\nattack ran {len(children)}\n", end="")
