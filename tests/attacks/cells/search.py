@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-until, found, seen = time.monotonic() + SECONDS, set(), 0
+until, found, seen, paths = time.monotonic() + SECONDS, set(), 0, set()
 # Written apart, so that this very cell is no find.
 words = ["".join(parts) for parts in WORDS]
 
@@ -18,6 +18,10 @@ def look(text, where):
 
 
 def read(path):
+    # Processes that were started together hold the same files.
+    if path in paths:
+        return
+    paths.add(path)
     try:
         if os.path.isfile(path) and os.path.getsize(path) < 5_000_000 or path.startswith("/proc/"):
             with open(path, "rb") as file:
