@@ -2,7 +2,9 @@
 
 import ast
 import json
+import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import pytest
@@ -93,28 +95,17 @@ def test_every_solution_has_its_place(name):
     assert all("..." in cell.source for cell in places)
 
 
-@pytest.mark.parametrize("name", LABS)
-def test_unanswered_notebook_runs_up_to_its_first_check(name, tmp_path, monkeypatch):
-    """An untouched notebook runs without an error up to the first check, which says what is missing."""
-    monkeypatch.setenv("DNNLAB_DATA", "miniature")
-    lab = find_lab(name)
+def untouched(lab):
+    """A lab's notebook as students get it, up to its first check."""
     notebook = student_notebook(lab)
     call = f'grader.check("{lab.questions[0].name}")'
     sources = [cell.source for cell in notebook.cells]
     notebook.cells = notebook.cells[: sources.index(call) + 1]
-
-    assert "result" in shown(run(notebook, lab, tmp_path / "work"), call)
-    assert "All test cases passed!" not in shown(notebook, call)
+    return notebook
 
 
-@pytest.mark.parametrize("name", LABS)
-def test_solved_notebook_passes_its_own_checks(name, tmp_path, monkeypatch):
-    """With the reference's answers, in quick mode on the miniature, every public check passes.
-
-    The trained models are saved under the names that the lab asks for, with their histories.
-    """
-    monkeypatch.setenv("DNNLAB_DATA", "miniature")
-    lab = find_lab(name)
+def solved(lab):
+    """A lab's notebook as students get it with the reference's answers in their places, in quick mode."""
     reference = set_switches(reference_notebook(lab), QUICK=True)
     answers = iter(
         cell.source
@@ -126,11 +117,51 @@ def test_solved_notebook_passes_its_own_checks(name, tmp_path, monkeypatch):
         if ANSWER in cell.metadata.get("tags", ()):
             cell.source = next(answers)
         cell.source = cell.source.replace("QUICK = False\n", "QUICK = True\n")
-    run(notebook, lab, tmp_path / "work")
+    return notebook
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """What is asked for by (how it is made, lab) as a future: the notebook after its run, and its folder.
+
+    All of them run on the miniature, as many at a time as there are cores.
+    """
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(os.cpu_count()) as pool:
+        patch.setenv("DNNLAB_DATA", "miniature")
+
+        def execute(make, name):
+            lab = find_lab(name)
+            folder = tmp_path_factory.getbasetemp() / f"{make.__name__}-{name}"
+            return run(make(lab), lab, folder), folder
+
+        yield {
+            (make, name): pool.submit(execute, make, name) for make in (untouched, solved) for name in LABS
+        }
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_unanswered_notebook_runs_up_to_its_first_check(name, executed):
+    """An untouched notebook runs without an error up to the first check, which says what is missing."""
+    notebook, _ = executed[untouched, name].result()
+    call = f'grader.check("{find_lab(name).questions[0].name}")'
+
+    assert "result" in shown(notebook, call)
+    assert "All test cases passed!" not in shown(notebook, call)
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_solved_notebook_passes_its_own_checks(name, executed):
+    """With the reference's answers, in quick mode on the miniature, every public check passes.
+
+    The trained models are saved under the names that the lab asks for, with their histories.
+    """
+    lab = find_lab(name)
+    notebook, folder = executed[solved, name].result()
 
     for question in lab.questions:
         result = shown(notebook, f'grader.check("{question.name}")')
         assert f"{question.name} results: All test cases passed!" == result
     for model in lab.models:
-        assert (tmp_path / "work" / f"{model}.keras").is_file()
-        assert json.loads((tmp_path / "work" / f"{model}.history.json").read_text())
+        assert (folder / f"{model}.keras").is_file()
+        assert json.loads((folder / f"{model}.history.json").read_text())
