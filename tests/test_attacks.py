@@ -180,7 +180,8 @@ KILLING = {
     "probed": [Attack(name="exit_when_probed", place="called")],
     "described": [Attack(name="exit_when_described", place="last")],
     "endless": [Attack(name="never_ends", place="q1")],
-    "stopped": [Attack(name="stop_driver", place="q1")],
+    # By its name it is the first to begin: all that it does is to wait for its limit.
+    "a-stopped-driver": [Attack(name="stop_driver", place="q1")],
     "hogs": [
         Attack(name="memory", place="first"),
         Attack(name="flood", place="q1"),
