@@ -121,6 +121,7 @@ def _attempts(
             environment=(("ROOM_SKIP", json.dumps(skip)),),
             **common,
         )
+        crowd = crowding()  # as the limit has it: a machine can come to rest while a job waits
         ending = _run(sandbox, job, streams)
         with tempfile.TemporaryDirectory(dir=streams) as fresh:
             found = unpack(streams / "output", Path(fresh))
@@ -134,7 +135,7 @@ def _attempts(
                 hint=_tail(streams / "events") or "run `autograder doctor`",
             )
         yield _Attempt(number=number, skip=json.loads(json.dumps(skip)), ending=ending, events=events)
-        seconds_left -= ending.wall_seconds / crowding()
+        seconds_left -= ending.wall_seconds / crowd
         if not _blame(skip, events, ending) or seconds_left < START_SECONDS / 2:
             return
         if number == ATTEMPTS - 2:

@@ -264,6 +264,15 @@ class TestBlame:
         assert 2 * longest - 4 * 45 == sandbox.jobs[-1].limits.wall_seconds
         assert [longest] * 3 == [job.limits.wall_seconds for job in sandbox.jobs[1:4]]
 
+    def test_a_machine_that_comes_to_rest(self, collect, monkeypatch):
+        """What an attempt had waited for on a busy machine is not held against the next one."""
+        longest = 60 + START_SECONDS
+        sandbox = ScriptedSandbox(Script(says=(lost(3),), seconds=2 * longest), Script())
+        monkeypatch.setattr(run, "crowding", lambda: 2.0 if len(sandbox.jobs) < 2 else 1.0)
+        collect(sandbox)
+
+        assert [longest] * 2 == [job.limits.wall_seconds for job in sandbox.jobs[1:]]
+
     def test_earlier_parts_stay(self, collect):
         """What an earlier attempt collected stays where a later one did not get so far."""
         first = Script(files={"cells.json": "1", "names.json": "1"}, says=(part("probe_a"),))
