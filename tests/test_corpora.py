@@ -98,6 +98,12 @@ def test_messages_say_what_is_wrong_and_no_mark(name, entry, matrix_of):
         assert [] == [mark for mark in marks if re.search(rf"(?<![\d.]){re.escape(mark)}", message)]
 
 
+@pytest.mark.parametrize(("name", "entry"), cases(correct=False))
+def test_students_are_told_what_was_reviewed(name, entry, matrix_of):
+    """What a student with a wrong answer reads is what stands beside it, numbers aside."""
+    assert [] == row_of(matrix_of(name), entry).other_words()
+
+
 @pytest.mark.parametrize("name", LABS)
 def test_every_wrong_answer_has_its_messages(name):
     """Beside every wrong answer stands what a student with it is told, of its own question only."""
