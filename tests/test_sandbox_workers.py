@@ -33,9 +33,15 @@ LOOKS = """
 import json, os
 from pathlib import Path
 PLACES = ("/room/work/home", "/room/driver", "/tmp", "/dev/shm", "/dev/mqueue")
+programs = []
+for one in Path("/proc").glob("[0-9]*/cmdline"):
+    try:
+        programs.append(one.read_text())
+    except OSError:  # the engine's own helper, which starts the relay, has just gone
+        pass
 print(json.dumps({
     "born": Path("/proc/1/stat").read_text().split()[21],
-    "programs": sorted(one.read_text() for one in Path("/proc").glob("[0-9]*/cmdline")),
+    "programs": sorted(programs),
     "files": sorted(str(one) for place in PLACES for one in Path(place).rglob("*")),
     "used": [os.statvfs(place).f_blocks - os.statvfs(place).f_bfree for place in PLACES],
     "objects": [len(open(f"/proc/sysvipc/{kind}").readlines()) for kind in ("shm", "sem", "msg")],
