@@ -100,8 +100,13 @@ def test_messages_say_what_is_wrong_and_no_mark(name, entry, matrix_of):
 
 @pytest.mark.parametrize(("name", "entry"), cases(correct=False))
 def test_students_are_told_what_was_reviewed(name, entry, matrix_of):
-    """What a student with a wrong answer reads is what stands beside it, numbers aside."""
-    assert [] == row_of(matrix_of(name), entry).other_words()
+    """What a student with a wrong answer reads is what stands beside it, numbers aside.
+
+    So are steps of accuracy, which a short training for the corpus may reach or not.
+    """
+    words = row_of(matrix_of(name), entry).other_words()
+
+    assert [] == [word for word in words if " accuracy " not in word]
 
 
 @pytest.mark.parametrize("name", LABS)
