@@ -56,6 +56,8 @@ def collect_evidence(
 ) -> None:
     """Run both stages over the staged submission and fill `destination` with evidence.
 
+    Where no model file was handed in, the first stage is left out.
+
     staged, data, kit: folders that the sandbox shows to the job, read-only. name: unique among running jobs.
     Raises MachineFault where the sandbox, not the submission, fails.
     """
@@ -63,18 +65,10 @@ def collect_evidence(
     common: dict[str, Any] = {"batch": batch, "submission": staged, "kit": kit, "data": data}
     with tempfile.TemporaryDirectory(prefix="autograder-") as scratch:
         streams = Path(scratch)
-        models = Job(
-            name=f"{name}-m",
-            stage="models",
-            user=MODELS_USER,
-            limits=Limits(wall_seconds=MODELS_SECONDS),
-            **common,
-        )
-        ending = _run(sandbox, models, streams)
-        if "models.json" not in unpack(streams / "output", destination):
-            _note_unread_models(staged, destination, ending)
+        models = _read_models(sandbox, streams, destination, name, common) if _model_files(staged) else None
         attempts = list(_attempts(lab, sandbox, streams, destination, name, common))
-    run = {"schema": 1, "sandbox": sandbox.name, "models": _ending_record(ending)}
+    run: dict[str, Any] = {"schema": 1, "sandbox": sandbox.name}
+    run["models"] = _ending_record(models) if models else None
     run["attempts"] = [
         {**_ending_record(a.ending), "skip": a.skip, "events": list(a.events)[-5:]} for a in attempts
     ]
@@ -103,6 +97,22 @@ def try_room(sandbox: Sandbox, data: Path, kit: Path, *, batch: str, name: str) 
                 f"an empty room ended with: {ending.how.value}, exit status {ending.exit_status}",
                 hint=_tail(Path(scratch) / "events") or "run `autograder doctor`",
             )
+
+
+def _model_files(staged: Path) -> list[str]:
+    """Without any there is nothing to read before student code runs, and a job less to pay for."""
+    return sorted(path.name for path in staged.iterdir() if path.name.endswith((".keras", ".history.json")))
+
+
+def _read_models(
+    sandbox: Sandbox, streams: Path, destination: Path, name: str, common: dict[str, Any]
+) -> Ending:
+    limits = Limits(wall_seconds=MODELS_SECONDS)
+    job = Job(name=f"{name}-m", stage="models", user=MODELS_USER, limits=limits, **common)
+    ending = _run(sandbox, job, streams)
+    if "models.json" not in unpack(streams / "output", destination):
+        _note_unread_models(common["submission"], destination, ending)
+    return ending
 
 
 def _attempts(
@@ -210,11 +220,7 @@ def _well_formed(event: dict[str, Any]) -> bool:
 def _note_unread_models(staged: Path, destination: Path, ending: Ending) -> None:
     """Where reading the model files ended the job, each of them is one that cannot be read."""
     problem = f"reading it ended with: {ending.how.value}"
-    files = [
-        {"name": path.name, "kind": "model", "problem": problem}
-        for path in sorted(staged.iterdir())
-        if path.name.endswith((".keras", ".history.json"))
-    ]
+    files = [{"name": name, "kind": "model", "problem": problem} for name in _model_files(staged)]
     (destination / "models.json").write_text(json.dumps({"schema": 1, "files": files}), encoding="utf-8")
 
 

@@ -101,7 +101,9 @@ def collect(tmp_path, monkeypatch):
     for name in ("deep.ipynb", "deep.keras", "deep.history.json"):
         (staged / name).touch()
 
-    def run(sandbox):
+    def run(sandbox, *, without=()):
+        for name in without:
+            (staged / name).unlink()
         places = (tmp_path / "data", tmp_path / "kit", tmp_path / "evidence")
         collect_evidence(staged, find_lab("deep"), sandbox, *places, batch="ag-1", name="ag-1-kim")
         return tmp_path / "evidence"
@@ -128,6 +130,23 @@ class TestWithoutTrouble:
         assert ["ag-1-kim-m", "ag-1-kim-n0"] == [job.name for job in sandbox.jobs]
         assert {"ag-1"} == {job.batch for job in sandbox.jobs}
         assert 60 + START_SECONDS == sandbox.jobs[1].limits.wall_seconds
+
+    def test_without_model_files_one_job(self, collect):
+        """Where no model file was handed in, none is read, and the notebook runs as ever."""
+        sandbox = ScriptedSandbox(models=Script(files={"names.json": "{}"}))
+        folder = collect(sandbox, without=["deep.keras", "deep.history.json"])
+
+        assert ["notebook"] == [job.stage for job in sandbox.jobs]
+        assert ["names.json", "run.json"] == sorted(path.name for path in folder.iterdir())
+        assert read(folder, "run.json")["models"] is None
+
+    @pytest.mark.parametrize("without", ["deep.keras", "deep.history.json"])
+    def test_one_model_file_is_read(self, collect, without):
+        """A model without its history is read, and a history without its model."""
+        sandbox = ScriptedSandbox(Script())
+        collect(sandbox, without=[without])
+
+        assert ["models", "notebook"] == [job.stage for job in sandbox.jobs]
 
     def test_what_was_sent_is_kept(self, collect):
         """The files of both jobs are there, and a record of how the jobs ended."""
