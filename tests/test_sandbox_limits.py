@@ -57,6 +57,23 @@ os.waitpid(pid, 0)
 print("still here")
 """
 
+OFFERED = """
+import os, time
+pid = os.fork()
+if pid == 0:
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
+    for _ in range(40):
+        if os.fork() == 0:
+            held = b"x" * (8 << 20)
+            time.sleep(600)
+    os.wait()
+    os._exit(0)
+own = b"x" * (64 << 20)
+os.waitpid(pid, 0)
+print("still here")
+"""
+
 FORKING = """
 import os, time
 count = 0
@@ -142,6 +159,14 @@ def test_memory_of_a_child_is_told_apart(sandbox, tmp_path):
 def test_memory_of_a_crowd_does_not_end_the_job(sandbox, tmp_path):
     """Of a process and its forty children some are killed, and not the one that has begun the job."""
     ran = run(sandbox, make_job(tmp_path, CROWD, memory_bytes=256 * MIB))
+
+    assert (How.FINISHED, 0, True) == (ran.ending.how, ran.ending.exit_status, ran.ending.out_of_memory)
+    assert "still here\n" == ran.output
+
+
+def test_who_offers_itself_is_killed_first(sandbox, tmp_path):
+    """A crowd of processes that offer themselves, as a kernel does, spares the larger one that does not."""
+    ran = run(sandbox, make_job(tmp_path, OFFERED, memory_bytes=256 * MIB))
 
     assert (How.FINISHED, 0, True) == (ran.ending.how, ran.ending.exit_status, ran.ending.out_of_memory)
     assert "still here\n" == ran.output

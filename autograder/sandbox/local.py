@@ -92,8 +92,8 @@ def end_guarded(process: subprocess.Popen[bytes]) -> None:
 class TreeWatch:
     """Look at a process and all that it started, a few times a second.
 
-    Over the memory limit, the largest processes are killed until the rest fits, as the kernel does in a
-    container: a job whose kernel ate the memory can still hand in what came before.
+    Over the memory limit, processes are killed until the rest fits, in the order that the kernel has for it
+    in a container: a job whose kernel ate the memory can still hand in what came before.
     """
 
     process: psutil.Process
@@ -130,9 +130,10 @@ class TreeWatch:
         # Pages that forked processes share counted for each of them before, and count once here; slower.
         shares = {one: _proportional(one) for one in tree}
         total = sum(shares.values())
-        # By all that each one sees, as the kernel does in a container: the share of each of two hundred
-        # children is less than that of the driver, which has nothing to do with it.
-        for one in sorted(tree, key=lambda one: (_resident(one), one.pid), reverse=True):
+        # Those that offer themselves come first, which a notebook's kernel does and all that it starts, so
+        # that the driver is spared. Then by all that each one sees: the share of each of two hundred
+        # children is less than that of their parent.
+        for one in sorted(tree, key=lambda one: (_offered(one), _resident(one), one.pid), reverse=True):
             if total <= self.limits.memory_bytes:
                 return
             with suppress(psutil.Error):
@@ -226,6 +227,14 @@ def _resident(process: psutil.Process) -> int:
     try:
         return int(process.memory_info().rss)
     except psutil.Error:
+        return 0
+
+
+def _offered(process: psutil.Process) -> int:
+    """How much a process prefers to be killed for memory: from -1000 to 1000, and 0 where it says nothing."""
+    try:
+        return int(Path(f"/proc/{process.pid}/oom_score_adj").read_text(encoding="ascii"))
+    except (OSError, ValueError):  # it has ended, or this is not Linux
         return 0
 
 
