@@ -15,7 +15,6 @@ import os
 import re
 import secrets
 import stat
-import subprocess
 import sys
 import tarfile
 import time
@@ -26,21 +25,18 @@ from typing import Any
 
 import nbformat
 from jupyter_core.utils import ensure_async
-from nbclient import NotebookClient
 
 from autograder.room.job import PART_REQUEST, RoomJob
+from autograder.room.notebook_client import Client
 from autograder.room.patience import Clock
 from autograder.room.stream import event
 
 __all__ = ["main"]
 
-START_SECONDS = 300
-"""A bound for a machine that is busy with much else; alone, a kernel takes some seconds to start."""
 GRACE_SECONDS = 10
 """How long a cell may take to react to being interrupted."""
 TICK_SECONDS = 0.2
 PART_SECONDS = 90
-MAX_CELL_OUTPUT = 200_000
 MAX_PART_BYTES = 120 << 20
 LOST = 3
 """The exit status of an attempt that a cell or a probe ended."""
@@ -54,44 +50,13 @@ class _Hung(Exception):
     """The kernel does not react to being interrupted."""
 
 
-_OUTPUT = ("stream", "display_data", "execute_result", "error", "update_display_data")
-_COURSE = ("status", "execute_input", "clear_output")
-
-
-class _Client(NotebookClient):
-    """nbclient that throws away output beyond a limit, where a flood would fill the driver's memory.
-
-    So would the state of widgets, which nobody sees and which nbclient keeps to the end.
-    """
-
-    def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
-        if msg["msg_type"] not in (*_OUTPUT, *_COURSE):
-            return None
-        if msg["msg_type"] in _OUTPUT:
-            size = len(str(msg["content"]))
-            used = cell.metadata.get("output_size", 0) + size
-            cell.metadata["output_size"] = used
-            if used > MAX_CELL_OUTPUT:
-                cell.metadata["output_cut"] = True
-                return None
-        return super().process_message(msg, cell, cell_index)
-
-
 class _Run:
     """One attempt at one notebook."""
 
     def __init__(self, job: RoomJob) -> None:
         self.job = job
         self.notebook = nbformat.read(job.submission / job.notebook, as_version=4)
-        self.client = _Client(
-            self.notebook,
-            kernel_name="room",
-            timeout=None,  # time is ours to keep, in `_within`
-            allow_errors=True,
-            startup_timeout=START_SECONDS,
-            iopub_timeout=4,
-            resources={"metadata": {"path": str(job.work)}},
-        )
+        self.client = Client(self.notebook, folder=job.work)
         self.cells: list[dict[str, Any]] = []
         self.peak_bytes: int | None = None
         self.parts = job.work
@@ -100,11 +65,7 @@ class _Run:
     async def run(self) -> int:
         """Run cells, then parts. Returns the exit status."""
         status = 0
-        self._prepare_kernel()
-        # Our own streams carry the evidence: student code gets no hold of them.
-        nowhere = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        await self.client.async_start_new_kernel(cwd=str(self.job.work), **nowhere)
-        await self.client.async_start_new_kernel_client()
+        await self.client.start()
         try:
             await self._run_cells()
             self.peak_bytes = _peak_bytes(self.client)
@@ -116,19 +77,8 @@ class _Run:
         finally:
             self.archive.close()
             sys.stdout.buffer.flush()
-            await self.client._async_cleanup_kernel()
+            await self.client.end()
         return status
-
-    def _prepare_kernel(self) -> None:
-        manager = self.client.create_kernel_manager()
-        if os.environ.get("ROOM_TRANSPORT") == "ipc":  # a room without so much as a loopback
-            manager.transport, manager.ip = "ipc", str(self.job.work / ".kernel")
-        if "ROOM_FORKSERVER" in os.environ:
-            from autograder.room.provisioner import ForkedProvisioner
-
-            manager.provisioner = ForkedProvisioner(
-                kernel_id=manager.kernel_id, kernel_spec=manager.kernel_spec, parent=manager
-            )
 
     async def _run_cells(self) -> None:
         clock = self._clock()
@@ -265,12 +215,12 @@ class _Run:
         sys.stdout.buffer.flush()
 
 
-def _process_of(client: NotebookClient) -> int | None:
+def _process_of(client: Client) -> int | None:
     """The number of the kernel's process, where it is known."""
     return getattr(getattr(client.km, "provisioner", None), "pid", None)
 
 
-def _peak_bytes(client: NotebookClient) -> int | None:
+def _peak_bytes(client: Client) -> int | None:
     """The most memory that the kernel has had resident; None where the system does not tell."""
     try:
         status = Path(f"/proc/{_process_of(client)}/status").read_text(encoding="ascii", errors="replace")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import random
@@ -31,18 +32,18 @@ __all__ = ["Kernel", "fork", "import_everything", "keep_only", "settle", "start_
 
 _MOST_DESCRIPTORS = 4096
 _MOST_BYTES = 1 << 20
+_LATE = (
+    *("encodings.ascii", "encodings.idna", "encodings.latin_1", "sqlite3", "tornado.platform.asyncio"),
+    *("ipykernel.debugger", "ipykernel.zmqshell", "matplotlib.pyplot", "matplotlib_inline.backend_inline"),
+    *("IPython.core.completerlib", "IPython.core.logger", "IPython.extensions.storemagic"),
+)
+"""What a kernel imports only when it begins."""
 
 
 def import_everything() -> None:
     """Import what a kernel needs. What is there then stays shared with it: its collector leaves it alone."""
-    import encodings.ascii
-    import encodings.idna  # noqa: F401 - a kernel would import it late
-
-    import matplotlib.pyplot  # noqa: F401
-    import matplotlib_inline.backend_inline  # noqa: F401
-
-    from autograder.room import kernel  # noqa: F401
-
+    for name in ("autograder.room.kernel", *_LATE):
+        importlib.import_module(name)
     gc.collect()
     gc.freeze()
 
