@@ -1,13 +1,14 @@
 """Kill a batch again and again, at random moments, and see that nothing is lost, doubled or half done.
 
-What is killed, with SIGKILL: the batch, one of its judging processes, the program in a room, a container, and
-the Docker engine, which this script starts for itself, as root, in a temporary folder (its image comes from
-the engine that DOCKER_HOST names). After a kill of the batch the same command is given again, until all is
-done. Where 40 submissions are done before all kills are, another 40 begin. See `stub_batch.py` for what is
-graded.
+What is killed, with SIGKILL: the batch, one of its judging processes, a worker (or the program in a room,
+where there are no workers), a container, and the Docker engine, which this script starts for itself, as root,
+in a temporary folder (its image comes from the engine that DOCKER_HOST names). After a kill of the batch the
+same command is given again, until all is done. Where 40 submissions are done before all kills are, another 40
+begin. See `stub_batch.py` for what is graded.
 
 python benchmarks/kills.py
 python benchmarks/kills.py --submissions 10 --kills 20 --sandbox local
+python benchmarks/kills.py --sandbox containers --image python:3.11-slim
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from stub_batch import write_place
 from autograder.batch.ledger import FILE
 from autograder.batch.results import Results
 from autograder.batch.status import read_status
+from autograder.sandbox.image import image_tag
 
 PROGRAM = Path(__file__).with_name("stub_batch.py")
 START_SECONDS = 60
@@ -44,7 +46,6 @@ DOWN_SECONDS = 3.0
 WAIT_SECONDS = 10.0
 START_SHARE = 0.002
 """How probable it is, each tenth of a second, not to wait for the start of a batch before killing."""
-IMAGES = ("python:3.11-slim", "local/python:3.11-slim")
 
 
 @attrs.define
@@ -176,7 +177,7 @@ class Batch:
         return _kill_one(found)
 
     def kill_room(self) -> bool:
-        """Kill the program that runs in a room."""
+        """Kill the program that runs in a room: in a container its first process, which may be a worker."""
         if self.engine is None:
             rooms = [one for one in self._family() if "autograder.room" in _command(one)]
             # The job itself, and not what holds its namespace.
@@ -238,7 +239,7 @@ def grade_and_kill(
     ways: dict[str, Callable[[], bool]] = {
         "batch": batch.kill,
         "judge": batch.kill_judge,
-        "room": batch.kill_room,
+        "worker" if batch.kind == "docker" else "room": batch.kill_room,
         "container" if batch.engine else "sandbox": batch.kill_container,
     }
     if batch.engine:
@@ -303,24 +304,22 @@ def demand_all(batch: Batch, scores: dict[str, int]) -> None:
         raise click.ClickException(f"{batch.out} is not as it should be: {wrong}, {names}, {status.ending}")
 
 
-def choose_image() -> str:
-    """A small image with Python on the engine that DOCKER_HOST names."""
-    for name in IMAGES:
-        if (
-            subprocess.run(["docker", "image", "inspect", name], capture_output=True, check=False).returncode
-            == 0
-        ):
-            return name
-    raise click.ClickException(f"there is none of the images {', '.join(IMAGES)}; name one with --image")
-
-
 @click.command()
 @click.option("--submissions", default=40, show_default=True)
 @click.option("--kills", default=100, show_default=True)
 @click.option(
-    "--sandbox", "kind", type=click.Choice(["docker", "local"]), default="docker", show_default=True
+    "--sandbox",
+    "kind",
+    type=click.Choice(["docker", "containers", "local"]),
+    default="docker",
+    show_default=True,
 )
-@click.option("--image", help="With Python; it is copied into the engine that is killed.")
+@click.option(
+    "--image",
+    default=image_tag,
+    show_default="the room's",
+    help="It is copied into the engine that is killed; any with Python will do for containers.",
+)
 @click.option("--jobs", default=2, show_default=True)
 @click.option("--seconds", default=2.0, show_default=True, help="What the code of a submission takes.")
 @click.option("--pause", default=4.0, show_default=True, help="Mean seconds between two kills.")
@@ -329,7 +328,7 @@ def main(
     submissions: int,
     kills: int,
     kind: str,
-    image: str | None,
+    image: str,
     jobs: int,
     seconds: float,
     pause: float,
@@ -337,9 +336,8 @@ def main(
 ) -> None:
     """Grade a class undisturbed, then under kills, and compare."""
     random.seed(seed)
-    image = image or (choose_image() if kind == "docker" else "")
     with contextlib.ExitStack() as stack:
-        engine = stack.enter_context(own_engine(image)) if kind == "docker" else None
+        engine = stack.enter_context(own_engine(image)) if kind != "local" else None
         table = Table("run", "kills", "of which", "commands given", "attempts that failed", "seconds")
         left, number = kills, 0
         while number == 0 or left > 0:
