@@ -1,6 +1,7 @@
 """Builders of labs and of submissions, good and bad, for the tests of intake, batches and the command."""
 
 import json
+import struct
 import zipfile
 from pathlib import Path
 
@@ -104,6 +105,21 @@ def write_bomb(path, name="deep.keras", size=2 << 30):
             for _ in range(size // len(block)):
                 stream.write(block)
     return path
+
+
+def misplaced(content, place):
+    """A zip of one file whose list says that this begins at another place."""
+    begin, end = content.rindex(b"PK\x01\x02"), content.rindex(b"PK\x05\x06")
+    entry, last = bytearray(content[begin:end]), bytearray(content[end:])
+    if place < 0:
+        # What is added to the place of the list is taken from those of the files.
+        struct.pack_into("<I", last, 16, begin - place)
+    else:
+        entry += struct.pack("<HHQ", 1, 8, place)
+        struct.pack_into("<H", entry, 30, 12)
+        struct.pack_into("<I", entry, 42, 0xFFFFFFFF)
+        struct.pack_into("<I", last, 12, len(entry))
+    return content[:begin] + bytes(entry + last)
 
 
 def link_entry(name):

@@ -12,6 +12,7 @@ import pytest
 from submissions import (
     link_entry,
     make_labs,
+    misplaced,
     notebook,
     old_notebook,
     write,
@@ -599,6 +600,14 @@ class TestUnsafeSubmissions:
         path.write_bytes(path.read_bytes()[:3000])
 
         assert refused(path).startswith("kim.zip: the zip is damaged or is no zip")
+
+    @pytest.mark.parametrize("place", [-1000, 2**63 - 1, 2**64 - 1], ids=["before", "beyond", "nowhere"])
+    def test_a_zip_that_leads_nowhere(self, tmp_path, refused, place):
+        """A zip that says that a file lies where none can be is refused, and no fault of the machine."""
+        path = write_zip(tmp_path / "kim.zip", [("a.ipynb", notebook())])
+        path.write_bytes(misplaced(path.read_bytes(), place))
+
+        assert refused(path).startswith("a.ipynb: the zip is damaged or is no zip")
 
     def test_a_link_in_a_folder(self, tmp_path, refused):
         """A link is refused, and what it points to is never read."""

@@ -357,6 +357,8 @@ def _reading(where: str) -> Iterator[None]:
             raise Ungradable(
                 f"cannot be read: {error.strerror}", where=where, hint="check that it is there and readable"
             ) from error
+        if error.errno == errno.EINVAL:  # a place in the zip where no file has any bytes
+            raise _damaged(error, where) from error
         raise MachineFault(
             f"reading failed: {error.strerror or error}", where=where, hint="check the disk, then run again"
         ) from error
@@ -367,8 +369,13 @@ def _reading(where: str) -> Iterator[None]:
         NotImplementedError,
         RuntimeError,
         EOFError,
+        OverflowError,
         ValueError,
     ) as error:
-        raise Ungradable(
-            f"the zip is damaged or is no zip: {error}", where=where, hint="ask for the submission again"
-        ) from error
+        raise _damaged(error, where) from error
+
+
+def _damaged(error: Exception, where: str) -> Ungradable:
+    return Ungradable(
+        f"the zip is damaged or is no zip: {error}", where=where, hint="ask for the submission again"
+    )

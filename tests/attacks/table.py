@@ -128,6 +128,7 @@ ATTACKS = (
     Listed("leads_outside", "taken", "a zip whose names lead out of its folder", "refused"),
     Listed("linked_file", "taken", "a symbolic link in place of a model file", "refused"),
     Listed("zip_bomb", "taken", "a zip that unpacks to gigabytes", "refused"),
+    Listed("misplaced_file", "taken", "a zip that sends its reader where no file can be", "refused"),
     Listed("hidden_dots", "taken", "dots of a path hidden behind invisible characters", "refused"),
     Listed("own_tests", "taken", "its own tests/q1.py, dnnlab.py, sitecustomize.py, keras.json", "left out"),
     Listed("mirrored_name", "taken", "a name that is written from right to left", "left out"),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from submissions import notebook, write, write_bomb, write_zip
+from submissions import misplaced, notebook, write, write_bomb, write_zip
 
 __all__ = ["SUBMISSIONS"]
 
@@ -39,6 +39,14 @@ def linked_file(folder: Path) -> Path:
 def zip_bomb(folder: Path) -> Path:
     """Zeros, many times the size of the zip."""
     return write_bomb(folder / "s.zip", size=200 << 20)
+
+
+@_taken
+def misplaced_file(folder: Path) -> Path:
+    """A list that says that a file lies where no file can be, which a system's call for a place refuses."""
+    path = write_zip(folder / "s.zip", [("deep.ipynb", notebook())])
+    path.write_bytes(misplaced(path.read_bytes(), -1000))
+    return path
 
 
 @_taken
