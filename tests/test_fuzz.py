@@ -253,7 +253,9 @@ class TestSubmissions:
 
     def test_zips(self, tmp_path):
         """So are zips with any names, damaged or not."""
-        names = st.one_of(st.text(max_size=20), st.sampled_from(NAMES))
+        # What follows a zero is cut off when a zip is written, and nothing must not be left.
+        text = st.text(max_size=20).filter(lambda name: not name.startswith("\0"))
+        names = st.one_of(text, st.sampled_from(NAMES))
 
         def check(choice):
             entries = [(name or "x", b"x") for name in choice.draw(st.lists(names, max_size=6))]
