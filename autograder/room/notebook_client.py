@@ -14,7 +14,7 @@ from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_core.utils import ensure_async
 from nbclient import NotebookClient
 
-__all__ = ["MAX_CELL_OUTPUT", "Client"]
+__all__ = ["Client"]
 
 START_SECONDS = 300
 """A bound for a machine that is busy with much else; alone, a kernel takes some seconds to start."""
