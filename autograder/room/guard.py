@@ -92,10 +92,16 @@ class Guard:
         return {name: module for name, module in swapped.items() if module is not None}
 
     def _restore_bodies(self) -> list[tuple[types.FunctionType, types.CodeType]]:
-        swapped = [(one, one.__code__) for one, code, *_ in self._bodies if one.__code__ is not code]
+        swapped = []
+        # Only what differs is set: a function that is set anew loses what the interpreter has learned of it.
         for function, code, defaults, keyword_defaults in self._bodies:
-            function.__code__ = code
-            function.__defaults__, function.__kwdefaults__ = defaults, keyword_defaults
+            if function.__code__ is not code:
+                swapped.append((function, function.__code__))
+                function.__code__ = code
+            if function.__defaults__ is not defaults:
+                function.__defaults__ = defaults
+            if function.__kwdefaults__ is not keyword_defaults:
+                function.__kwdefaults__ = keyword_defaults
         return swapped
 
     def _restore_attributes(self) -> list[tuple[Any, str, Any]]:
