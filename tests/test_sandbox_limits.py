@@ -45,34 +45,21 @@ CROWD = """
 import os, time
 pid = os.fork()
 if pid == 0:
-    shared = b"x" * (64 << 20)
+    {begin}
     for _ in range(40):
         if os.fork() == 0:
-            held = b"x" * (6 << 20)
+            held = b"x" * ({each} << 20)
             time.sleep(600)
     os.wait()
     os._exit(0)
-own = b"x" * (24 << 20)
+own = b"x" * ({own} << 20)
 os.waitpid(pid, 0)
 print("still here")
 """
+"""A process and its forty children; sizes in MiB."""
 
-OFFERED = """
-import os, time
-pid = os.fork()
-if pid == 0:
-    with open("/proc/self/oom_score_adj", "w") as file:
-        file.write("1000")
-    for _ in range(40):
-        if os.fork() == 0:
-            held = b"x" * (8 << 20)
-            time.sleep(600)
-    os.wait()
-    os._exit(0)
-own = b"x" * (64 << 20)
-os.waitpid(pid, 0)
-print("still here")
-"""
+LARGE_PARENT = CROWD.format(begin='shared = b"x" * (64 << 20)', each=6, own=24)
+OFFERED = CROWD.format(begin='open("/proc/self/oom_score_adj", "w").write("1000")', each=8, own=64)
 
 FORKING = """
 import os, time
@@ -158,7 +145,7 @@ def test_memory_of_a_child_is_told_apart(sandbox, tmp_path):
 
 def test_memory_of_a_crowd_does_not_end_the_job(sandbox, tmp_path):
     """Of a process and its forty children some are killed, and not the one that has begun the job."""
-    ran = run(sandbox, make_job(tmp_path, CROWD, memory_bytes=256 * MIB))
+    ran = run(sandbox, make_job(tmp_path, LARGE_PARENT, memory_bytes=256 * MIB))
 
     assert (How.FINISHED, 0, True) == (ran.ending.how, ran.ending.exit_status, ran.ending.out_of_memory)
     assert "still here\n" == ran.output
