@@ -30,7 +30,7 @@ def names(pools):
 
 
 class TestWhoSharesANotebook:
-    """Answers to different questions, of one kind, that can be told apart."""
+    """Answers to different questions that can be told apart."""
 
     def test_answers_to_different_questions_do(self):
         """Each goes into the first pool that has no answer to its questions."""
@@ -38,9 +38,12 @@ class TestWhoSharesANotebook:
 
         assert [["a", "c", "d"], ["b"]] == names(pools_of(entries))
 
-    def test_right_and_wrong_ones_do_not(self):
-        """A pool is right or wrong as a whole."""
-        assert [["a"], ["layers", "loss"]] == names(pools_of([right("a", "q3"), LAYERS, LOSS]))
+    def test_right_and_wrong_ones_do(self):
+        """A right answer stands beside wrong ones to other questions; the pool is wrong as they are."""
+        together, other = pools_of([right("a", "q3"), LAYERS, LOSS, right("b", "q1", "q3")])
+
+        assert [["a", "layers", "loss"], ["b"]] == names([together, other])
+        assert (False, ("q1", "q2")) == (together.entry.correct, together.entry.fails)
 
     @pytest.mark.parametrize(
         "other",
@@ -87,6 +90,19 @@ class TestWhatAGradingSays:
         (pool,) = pools_of([right("a", "q1"), right("b", "q2")])
 
         assert {name: graded(name=name) for name in ("a", "b")} == pool.runs(graded(name="pool-01"))
+
+    def test_a_right_one_loses_nothing_beside_wrong_ones(self):
+        """What the wrong answer of a pool lost is not the right one's, which gets all there is."""
+        (pool,) = pools_of([right("a", "q2"), LAYERS])
+        runs = pool.runs(graded(ONE, name="pool-01"))
+
+        assert (graded(name="a"), graded(ONE, name="layers")) == (runs["a"], runs["layers"])
+
+    def test_a_right_one_that_loses_points_is_amiss(self):
+        """A test of the right answer's question fails: the pool says nothing, nor of the wrong one."""
+        (pool,) = pools_of([right("a", "q2"), LAYERS])
+
+        assert pool.runs(graded(ONE, OTHER)) is None
 
     @pytest.mark.parametrize(
         "run",

@@ -2,9 +2,9 @@
 
 Group testing (Dorfman 1943, "The detection of defective members of large populations"): while nothing is
 amiss, grading a pool says of each of its answers what grading it by itself would say, at a fraction of the
-cost. A pool of right answers must lose nothing. A pool of wrong ones, each to another question, must be
-failed by exactly those tests that are to fail one of them, with exactly the messages that stand beside it.
-Of a pool that comes out otherwise nothing is taken: its answers are to be graded one by one.
+cost. A pool must be failed by exactly those tests that are to fail one of its wrong answers, with exactly
+the messages that stand beside it; its right answers, which are to other questions, must lose nothing. Of a
+pool that comes out otherwise nothing is taken: its answers are to be graded one by one.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ def pools_of(entries: Iterable[Entry]) -> list[Pool]:
 
 def _go_together(one: Entry, other: Entry) -> bool:
     """Whether two answers can stand in one notebook, and be told apart in what it comes to."""
-    alike = (one.correct, one.checks) == (other.correct, other.checks)
     known = all(entry.correct or entry.told for entry in (one, other))
-    return alike and known and not one.alone | other.alone and not _touched(one) & _touched(other)
+    apart = one.alone or other.alone or one.checks != other.checks
+    return known and not apart and not _touched(one) & _touched(other)
 
 
 def _touched(entry: Entry) -> set[str]:
@@ -66,15 +66,14 @@ def _touched(entry: Entry) -> set[str]:
 def _pool(members: list[Entry], number: int) -> Pool:
     if len(members) == 1:
         return Pool(entry=members[0], members=tuple(members))
-    first = members[0]
     changes: tuple[Change, ...] = sum((member.changes for member in members), ())
     entry = Entry(
         name=f"pool-{number:02d}",
         about="; ".join(member.about for member in members),
-        correct=first.correct,
+        correct=all(member.correct for member in members),
         fails=sum((member.fails for member in members), ()),
         models=next((member.models for member in members if member.models != REFERENCE), REFERENCE),
-        checks=first.checks,
+        checks=members[0].checks,
         changes=changes,
         told={test: message for member in members for test, message in member.told.items()},
     )
