@@ -62,10 +62,10 @@ def trained(network, *args, **settings):
 
 
 def test_a_notebook_trains_for_a_few_steps(budget, network):
-    """In a notebook a training is cut to two epochs of two steps, and what was asked for is written down."""
+    """In a notebook a training is cut to two epochs of a step, and what was asked for is written down."""
     taken = trained(network, *rows(640), batch_size=32, epochs=15)
 
-    assert [2, 2] == taken
+    assert [1, 1] == taken
     assert [(15, 32)] == [(fit["epochs"], fit["batch_size"]) for fit in budget.fits]
 
 
@@ -115,7 +115,7 @@ def test_behind_a_probe_a_notebook_is_cut_again(budget, network):
     with budget.probing():
         trained(network, *rows(640), batch_size=32)
 
-    assert [2, 2] == trained(network, *rows(640), batch_size=32, epochs=3)
+    assert [1, 1] == trained(network, *rows(640), batch_size=32, epochs=3)
     assert 1 == len(budget.fits)
 
 

@@ -27,16 +27,15 @@ from autograder.room.describe import Recorder, row_hashes, said, sample_position
 __all__ = ["Budget"]
 
 EPOCHS = 2
-FIRST_CALLS, FIRST_STEPS = 1, 2
-"""The first calls of `fit` take so many steps an epoch; later ones one: a search calls it many times over."""
+"""So many epochs of one step each: there is a second step, and something between two epochs."""
 MANY_CALLS = 2
-"""After so many calls of `fit`, one epoch has to do."""
+"""After so many calls of `fit`, one epoch has to do: a search calls it many times over."""
 PROBE_EPOCHS, PROBE_STEPS = 5, 200
 """What a probe asks to train takes so many steps in all; where that is too few, so many epochs at most."""
 MAX_RECORDS = 200
 MAX_RATES = 20
 BATCH_ROWS = 512
-VALIDATION_ROWS = FIRST_STEPS * BATCH_ROWS
+VALIDATION_ROWS = 2 * BATCH_ROWS
 SAMPLE = 32
 SMALL_ROWS = 6_000
 """So many rows are looked at all, as a training within a search has no more of them."""
@@ -219,8 +218,7 @@ class Budget:
 
     def _shrink(self, settings: dict[str, Any]) -> None:
         epochs = EPOCHS if self._calls <= MANY_CALLS else 1
-        steps = FIRST_STEPS if self._calls <= FIRST_CALLS else 1
-        _cut(settings, epochs=epochs, steps=steps)
+        _cut(settings, epochs=epochs, steps=1)
 
     def _shrink_for_probe(self, settings: dict[str, Any]) -> None:
         left, wanted = self._probe_steps or 0, settings["epochs"] - (settings["initial_epoch"] or 0)
@@ -373,16 +371,21 @@ def _row_numbers(data: Any) -> np.ndarray | None:
         batches = int(data.cardinality())
         if not 0 < batches <= SMALL_ROWS // SAMPLE:
             return None
-        rows: list[np.ndarray] = []
+        taken, rows = [], 0
         for batch in data:
-            rows.extend(np.asarray(batch[0], np.float32))
+            taken.append(row_hashes(_flat_rows(batch[0])))
+            rows += len(batch[0])
             # The first batch tells how many rows there are but for the last: no need to read them all.
-            if max(len(rows), (batches - 1) * len(batch[0])) > SMALL_ROWS:
+            if max(rows, (batches - 1) * len(batch[0])) > SMALL_ROWS:
                 return None
-        data = np.stack(rows)
+        return np.concatenate(taken)
     if not hasattr(data, "shape") or not 0 < len(data) <= SMALL_ROWS:
         return None
-    return row_hashes(np.asarray(data, np.float32).reshape(len(data), -1))
+    return row_hashes(_flat_rows(data))
+
+
+def _flat_rows(data: Any) -> np.ndarray:
+    return np.asarray(data, np.float32).reshape(len(data), -1)
 
 
 def _layer_classes(model: Any) -> list[str]:

@@ -20,7 +20,8 @@ WHOLE_BYTES = 1 << 20
 PRIVATE = "_print"
 """A key of records that only this process needs."""
 SAMPLE_ROWS = 256
-BLOCK_ROWS = 4096
+BLOCK_BYTES = 1 << 20
+"""Arrays are gone through in blocks that stay in a processor's cache."""
 MAX_TEXT = 2_000
 MAX_ITEMS = 1_000
 MAX_DEPTH = 6
@@ -46,13 +47,14 @@ def row_hashes(array: np.ndarray) -> np.ndarray:
         2
     ) + np.uint64(1)
     hashes = np.empty(rows, np.uint64)
-    for start in range(0, rows, BLOCK_ROWS):
-        flat = np.ascontiguousarray(array[start : start + BLOCK_ROWS]).reshape(-1).view(np.uint8)
+    step = max(1, BLOCK_BYTES // max(1, width))
+    for start in range(0, rows, step):
+        flat = np.ascontiguousarray(array[start : start + step]).reshape(-1).view(np.uint8)
         block = flat.reshape(-1, width)
         if width % 8:
             block = np.pad(block, ((0, 0), (0, words * 8 - width)))
         mixed = np.ascontiguousarray(block).view(np.uint64) ^ (odd >> np.uint64(7))
-        hashes[start : start + BLOCK_ROWS] = (mixed * odd).sum(axis=1, dtype=np.uint64)
+        hashes[start : start + step] = (mixed * odd).sum(axis=1, dtype=np.uint64)
     return hashes
 
 
@@ -180,8 +182,9 @@ class Recorder:
         features = int(np.prod(array.shape[1:], dtype=np.int64))
         total, square = np.zeros(features), np.zeros(features)
         low, high, finite = math.inf, -math.inf, True
-        for start in range(0, rows, BLOCK_ROWS):
-            block = array[start : start + BLOCK_ROWS].reshape(-1, features)
+        step = max(1, BLOCK_BYTES // max(1, features * array.dtype.itemsize))
+        for start in range(0, rows, step):
+            block = array[start : start + step].reshape(-1, features)
             low, high = min(low, float(block.min())), max(high, float(block.max()))
             total += block.sum(axis=0, dtype=np.float64)
             square += np.einsum("ij,ij->j", block, block, dtype=np.float64)

@@ -1,8 +1,8 @@
-"""Kernels that are forked from a process that has imported TensorFlow, and what their drivers ask for.
+"""Kernels that are forked from a process that has imported TensorFlow, and what is asked of it.
 
 Importing takes seconds, forking milliseconds. The parent only imports and never runs an operation, as a child
-that is forked after one hangs; it has no threads of its own and no event loop. A driver's connection asks for
-one kernel, in lines of JSON, and the kernel ends with the connection:
+that is forked after one hangs; it has no threads of its own and no event loop. A connection asks for one
+kernel, in lines of JSON, and the kernel ends with the connection:
 
     {"arguments": [...], "folder": "...", "environment": {...}, "limits": {"RLIMIT_...": [soft, hard]},
      "connection": "..."}     how to connect to it, as its connection file has it
@@ -28,10 +28,19 @@ from typing import Any
 
 import attrs
 
-__all__ = ["Kernel", "fork", "import_everything", "keep_only", "settle", "start_kernel"]
+__all__ = [
+    "MOST_BYTES",
+    "Kernel",
+    "fork",
+    "import_everything",
+    "keep_only",
+    "settle",
+    "start_kernel",
+    "take_over",
+]
 
 _MOST_DESCRIPTORS = 4096
-_MOST_BYTES = 1 << 20
+MOST_BYTES = 1 << 20
 _LATE = (
     *("encodings.ascii", "encodings.idna", "encodings.latin_1", "sqlite3", "tornado.platform.asyncio"),
     *("ipykernel.debugger", "ipykernel.zmqshell", "matplotlib.pyplot", "matplotlib_inline.backend_inline"),
@@ -88,29 +97,32 @@ class Kernel:
     """A driver's connection and its kernel; `status` is its exit status, or None while it runs."""
 
     connection: socket.socket
-    begin: Callable[[dict[str, Any]], None]
-    """What the forked child does with the request, until the kernel ends."""
+    begin: Callable[[dict[str, Any]], int | None]
+    """What the forked child does with the request, until the kernel ends; its exit status."""
     pid: int = 0
     status: int | None = None
 
     def answer(self) -> bool:
         """Answer one request; False when there are no more."""
         try:
-            line = self.connection.recv(_MOST_BYTES)
+            line = self._receive()
             if not line:
                 return False
             request: dict[str, Any] = json.loads(line)
             reply: Any = None
-            if "arguments" in request:
-                reply = self.pid = fork(lambda: self.begin(request))
-            elif "signal" in request:
+            if "signal" in request:
                 self.signal(int(request["signal"]))
-            else:
+            elif "poll" in request:
                 reply = self.poll()
+            else:
+                reply = self.pid = fork(lambda: self.begin(request))
             self.connection.sendall(json.dumps(reply).encode() + b"\n")
         except OSError:
             return False
         return True
+
+    def _receive(self) -> bytes:
+        return self.connection.recv(MOST_BYTES)
 
     def poll(self) -> int | None:
         """The exit status, or None."""
@@ -139,12 +151,7 @@ def start_kernel(request: dict[str, Any]) -> None:
     """Turn this child, which has its session, user and streams, into a kernel; return when that ends."""
     from autograder.room import kernel
 
-    for name, limits in request["limits"].items():
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(getattr(resource, name), tuple(limits))
-    served, wanted = (variables["ROOM_KIT"] for variables in (os.environ, request["environment"]))
-    sys.path[:] = [wanted if entry == served else entry for entry in sys.path]
-    settle(request["environment"], request["folder"])
+    take_over(request)
     sys.argv[1:] = request["arguments"]
     # Every child has the parent's generator: without this, two kernels would draw the same numbers.
     random.seed()
@@ -152,6 +159,16 @@ def start_kernel(request: dict[str, Any]) -> None:
 
     np.random.seed()
     kernel.start()
+
+
+def take_over(request: dict[str, Any]) -> None:
+    """Have the limits, the environment and the folder of a request, and the kit that it names."""
+    for name, limits in request["limits"].items():
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(getattr(resource, name), tuple(limits))
+    served, wanted = (variables["ROOM_KIT"] for variables in (os.environ, request["environment"]))
+    sys.path[:] = [wanted if entry == served else entry for entry in sys.path]
+    settle(request["environment"], request["folder"])
 
 
 def settle(environment: dict[str, str], folder: str) -> None:

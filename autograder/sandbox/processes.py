@@ -49,7 +49,7 @@ class ProcessSandbox:
         search = os.pathsep.join((str(Path(sys.executable).parent), "/usr/bin", "/bin"))
         try:
             return run_locally(
-                [*launch_command(settings), *command_of(job, sys.executable)],
+                [*launch_command(settings), *self._command(job)],
                 job,
                 environment=environment_of(job, places, path=search),
                 folder=scratch,
@@ -61,6 +61,9 @@ class ProcessSandbox:
             )
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+    def _command(self, job: Job) -> list[str]:
+        return command_of(job, sys.executable)
 
     def sweep(self, batch: str) -> int:
         """End the jobs of this batch; its guardian has ended each of a run that was killed with it."""

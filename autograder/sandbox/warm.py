@@ -1,4 +1,4 @@
-"""Plain processes with kernels forked from one that has imported TensorFlow: for many trusted notebooks."""
+"""Plain processes that are forked from one that has imported everything: for many trusted notebooks."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _START_SECONDS = 120.0
 
 
 class WarmProcessSandbox(ProcessSandbox):
-    """Run jobs as `ProcessSandbox` does, but start kernels in milliseconds; a context manager.
+    """Run jobs as `ProcessSandbox` does, but start them in milliseconds; a context manager.
 
-    Memory and processes of a kernel are not watched. So it is for what a lab itself brings: its reference
+    Memory and processes of a job are not watched. So it is for what a lab itself brings: its reference
     solution and its corpus. All kits have the same code of the room, so that one server does for every lab.
     """
 
@@ -46,10 +46,14 @@ class WarmProcessSandbox(ProcessSandbox):
 
     def run(self, job: Job, *, output: Path, events: Path) -> Ending:
         """Run a job to its end. Raises MachineFault where it cannot be started."""
-        if job.stage == "notebook":
-            place = ("ROOM_FORKSERVER", str(self._server(job).socket))
-            job = attrs.evolve(job, environment=(*job.environment, place))
+        place = ("ROOM_FORKSERVER", str(self._server(job).socket))
+        job = attrs.evolve(job, environment=(*job.environment, place))
         return super().run(job, output=output, events=events)
+
+    def _command(self, job: Job) -> list[str]:
+        client = job.kit.resolve() / "autograder" / "room" / "forked.py"
+        place = dict(job.environment)["ROOM_FORKSERVER"]
+        return [sys.executable, "-I", "-S", str(client), place, job.stage]
 
     def _server(self, job: Job) -> _ForkServer:
         with self._lock:
