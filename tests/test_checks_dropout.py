@@ -397,6 +397,15 @@ class TestSampling:
         assert 1 == len(dropout.check_number_of_passes(given, random_model(), passes=10))
         assert [] == dropout.check_number_of_passes(right, random_model(), passes=10)
 
+    def test_classes_that_could_not_be_had_are_unanswered(self):
+        """What is no record of a trial is none, whatever a notebook says it is; nor are no classes."""
+        assert [1] == dropout.classes_of({"classes": [1], "rows_run": 1})
+        for odd in (None, [1], 3):
+            with pytest.raises(Unanswered):
+                dropout.classes_of(odd)
+        with pytest.raises(Unanswered):
+            dropout.check_classes(dropout.classes_of({}), random_model())
+
     @pytest.mark.parametrize(
         ("asked", "by_default", "findings"),
         [(30, 10, 0), (31, 11, 0), (0, 0, 0), (10, 10, 1), (30, 1, 1), (30, 30, 1), (1, 1, 1), (20, 0, 0)],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import math
 
 import attrs
@@ -19,13 +20,15 @@ from autograder.checks.fits import early_stoppings, fed_images, fits_of_task, ro
 from autograder.checks.preparation import recognise
 from autograder.checks.splits import preparations
 from autograder.checks.structure import graph_of
+from autograder.data import DataSet
 from autograder.evidence import Evidence, ModelView, Unanswered
+from autograder.labs import Task
 from autograder.networks.graph import holds_closed_layers, parse
 from autograder.networks.inference import Evaluation, WeightsDoNotFit, accuracy_and_loss
 from autograder.networks.records import Graph, UnsupportedModel
 from autograder.networks.stack import same_architecture
 from autograder.networks.weights import fit_in_order
-from autograder.tasks import Preparation, Trial, preparation_of, trial_of
+from autograder.tasks import Preparation, preparation_of, trial_of
 
 __all__ = ["Reached", "check_step", "reached"]
 
@@ -193,14 +196,14 @@ def reached(evidence: Evidence, name: str) -> Reached:
     """
     graph, weights = saved_network(evidence, name)
     task, data = evidence.task(name), evidence.data
-    valid, test = trial_of(task, "valid", data), trial_of(task, "test", data)
     try:
-        tried = [(_evaluate(graph, weights, valid, one), one) for one in _preparations(evidence, name)]
+        networks = [_Network.of(graph, weights, one) for one in _preparations(evidence, name)]
+        tried = [(_evaluate(network, task, "valid", data), network) for network in networks]
         validation, best = max(tried, key=lambda pair: pair[0].accuracy)
         return Reached(
             validation=validation,
-            test=_evaluate(graph, weights, test, best),
-            guessing=valid.guessing,
+            test=_evaluate(best, task, "test", data),
+            guessing=trial_of(task, "valid", data).guessing,
         )
     except (UnsupportedModel, WeightsDoNotFit) as problem:
         raise Unanswered(f"`{name}.keras` cannot be evaluated: {problem.what}.") from problem
@@ -298,23 +301,41 @@ def _fed_preparations(evidence: Evidence, name: str) -> list[Preparation]:
     return [preparation for preparation in found if preparation is not None]
 
 
-def _evaluate(
-    graph: Graph,
-    weights: dict[str, list[np.ndarray]],
-    trial: Trial,
-    preparation: Preparation,
-) -> Evaluation:
+@attrs.frozen
+class _Network:
+    """A network with its weights and the scaling of its inputs; two are equal where all of that is."""
+
+    digest: str
+    graph: Graph = attrs.field(eq=False)
+    weights: dict[str, list[np.ndarray]] = attrs.field(eq=False)
+    preparation: Preparation = attrs.field(eq=False)
+
+    @classmethod
+    def of(cls, graph: Graph, weights: dict[str, list[np.ndarray]], preparation: Preparation) -> _Network:
+        digest = hashlib.blake2b(repr(graph).encode())
+        arrays = [(name, array) for name, several in weights.items() for array in several]
+        for name, array in (*arrays, ("", preparation.scale), ("", preparation.offset)):
+            digest.update(repr((name, array.shape, array.dtype.str)).encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return cls(digest.hexdigest(), graph, weights, preparation)
+
+
+# Remembered, as one file may come many times: from a student who tries again, with the answers of a corpus.
+@functools.lru_cache(maxsize=16)
+def _evaluate(network: _Network, task: Task, which: str, data: DataSet) -> Evaluation:
+    graph, trial = network.graph, trial_of(task, which, data)
+
     def take(rows: slice) -> tuple[np.ndarray, ...]:
         shapes = [entry.shape for entry in graph.inputs]
-        given = [preparation.apply(images) for images in trial.rows(rows)]
+        given = [network.preparation.apply(images) for images in trial.rows(rows)]
         # Left as they are where their number is another: the network then says what it takes.
         shapes += [images.shape[1:] for images in given[len(shapes) :]]
         return tuple(_arranged(images, shape) for images, shape in zip(given, shapes, strict=False))
 
-    found = accuracy_and_loss(graph, weights, take, trial.answers)
+    found = accuracy_and_loss(graph, network.weights, take, trial.answers)
     if trial.pairs and found.accuracy < trial.guessing:
         # Which of the two answers is called 1 is a convention, which is judged where pairs are made.
-        found = accuracy_and_loss(graph, weights, take, 1 - trial.answers)
+        found = accuracy_and_loss(graph, network.weights, take, 1 - trial.answers)
     return found
 
 

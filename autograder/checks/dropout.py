@@ -32,6 +32,7 @@ __all__ = [
     "check_passes_of_classes",
     "check_placement",
     "check_rate",
+    "classes_of",
 ]
 
 LIMIT = -1.6732632423543772 * 1.0507009873554805
@@ -464,6 +465,11 @@ def check_passes_of_classes(found: Any, by_default: Any, *, passes: int, default
         "handed on, and its default the one of the question?"
     )
     return [Finding(message=message)]
+
+
+def classes_of(found: Any) -> Any:
+    """What `mc_dropout_predict_classes` returned. Raises Unanswered where it could not be tried out."""
+    return _mapping(found, "`mc_dropout_predict_classes`").get("classes")
 
 
 def check_classes(found: Any, model: Any, *, share_right: float = 0.9) -> list[Finding]:

@@ -28,6 +28,7 @@ An entry:
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import tomllib
@@ -148,16 +149,17 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def write_submission(entry: Entry, lab: Lab, folder: Path, models: Path) -> None:
+def write_submission(entry: Entry, lab: Lab, folder: Path, models: Path, reference: Any = None) -> None:
     """Write what a student with this answer would hand in, into a new folder.
 
     models: a folder with a folder of model files for each recipe, as `make_models` returns it.
+    reference: what `submission_notebook` makes of the lab, for many entries; left as it is.
     Raises LabProblem where the reference solution has no place for a change of this entry.
     """
     from autograder.build.notebooks import notebook_bytes, with_stable_cells
     from autograder.build.reference import submission_notebook
 
-    notebook = submission_notebook(lab)
+    notebook = copy.deepcopy(reference) if reference else submission_notebook(lab)
     for change in entry.changes:
         try:
             _apply(notebook, change)

@@ -15,10 +15,15 @@ from autograder.errors import UsageProblem
 from autograder.labs import Lab
 from autograder.sandbox.contract import Sandbox
 
-__all__ = ["grade_corpus"]
+__all__ = ["grade_corpus", "jobs_for"]
 
 _Grader = Callable[[Sequence[Entry], Path], dict[str, Run]]
 """Grades entries into a results folder; returns what each came to, by name."""
+
+
+def jobs_for(cores: int) -> int:
+    """How many entries to grade at a time: one more than there are cores, as each now and then waits."""
+    return cores + 1
 
 
 def grade_corpus(
@@ -51,12 +56,14 @@ def grade_corpus(
 
     def grade_these(some: Sequence[Entry], results: Path) -> dict[str, Run]:
         from autograder.batch import grade
+        from autograder.build.reference import submission_notebook
         from autograder.intake import Candidate
 
+        reference = submission_notebook(lab)
         found: dict[str, Run] = {}
         with tempfile.TemporaryDirectory(prefix="autograder-corpus-") as scratch:
             for entry in some:
-                write_submission(entry, lab, Path(scratch) / entry.name, models)
+                write_submission(entry, lab, Path(scratch) / entry.name, models, reference)
             candidates = [Candidate(name=entry.name, path=Path(scratch) / entry.name) for entry in some]
             for outcome in grade(
                 candidates, lab, out=results, sandbox=sandbox, data=data, jobs=jobs, progress=progress

@@ -29,6 +29,7 @@ class ProcessSandbox:
         "them) and reach the network; use it for notebooks that you trust."
     )
     isolated = False
+    _watched = True
 
     def __init__(self) -> None:
         self._running = Running()
@@ -58,6 +59,7 @@ class ProcessSandbox:
                 stop=end_guarded,
                 running=self._running,
                 count=True,
+                watched=self._watched,
             )
         finally:
             shutil.rmtree(scratch, ignore_errors=True)

@@ -30,6 +30,8 @@ class WarmProcessSandbox(ProcessSandbox):
     solution and its corpus. All kits have the same code of the room, so that one server does for every lab.
     """
 
+    _watched = False  # what is forked does not descend from a job's own process
+
     def __init__(self) -> None:
         super().__init__()
         self._lock = threading.Lock()

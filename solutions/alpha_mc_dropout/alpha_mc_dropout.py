@@ -828,9 +828,9 @@ def test_classes(env):
     from autograder.checks import dropout, evidence_of, require
 
     evidence = evidence_of(env, "alpha_mc_dropout")
-    found, model = evidence.probe("mc_dropout_predict_classes"), evidence.probe("random_model")
-    require(dropout.check_classes(found, model))
-    asked, by_default = (evidence.probe(f"passes_of_classes{which}") for which in ("", "_by_default"))
+    probe = "mc_dropout_predict_classes"
+    asked, by_default = (evidence.probe(f"{probe}{which}") for which in ("", "_by_default"))
+    require(dropout.check_classes(dropout.classes_of(asked), evidence.probe("random_model")))
     require(dropout.check_passes_of_classes(asked, by_default, passes=30, default=10))
 
 

@@ -180,26 +180,16 @@ def mc_dropout_predict_probas_by_default(room):
 
 
 def mc_dropout_predict_classes(room):
-    """The answer for thirty passes through the random model."""
-    return room.value(_classes(room, n_samples=30)["found"])
+    """The classes for thirty passes through the random model, and how many rows it was run on."""
+    return _classes(room, n_samples=30)
 
 
-def passes_of_classes(room):
-    """How many rows the random model is run on for thirty passes."""
-    return _rows_run(room, n_samples=30)
-
-
-def passes_of_classes_by_default(room):
-    """How many rows it is run on where nothing is said of the number of passes."""
-    return _rows_run(room)
+def mc_dropout_predict_classes_by_default(room):
+    """The same where nothing is said of the number of passes."""
+    return _classes(room)
 
 
 def _classes(room, **passes):
     model, images = _sampled()
-    found = room.defined("mc_dropout_predict_classes")(model, images, **passes)
-    return {"found": found, "rows_run": int(model.layers[-1].rows_run), "images": len(images)}
-
-
-def _rows_run(room, **passes):
-    counted = _classes(room, **passes)
-    return {"rows_run": counted["rows_run"], "images": counted["images"]}
+    classes = room.defined("mc_dropout_predict_classes")(model, images, **passes)
+    return {"classes": classes, "rows_run": int(model.layers[-1].rows_run), "images": len(images)}
