@@ -16,7 +16,7 @@ from autograder.evidence.folder import Callback, Fed, Fit, SavedFile
 from autograder.judge.judging import _with_our_side
 from autograder.labs import Task
 from autograder.networks.graph import parse
-from autograder.networks.inference import Evaluation
+from autograder.networks.inference import Evaluation, accuracy_and_loss
 from autograder.tasks import part_of
 
 
@@ -47,6 +47,26 @@ def test_accuracy_is_that_of_the_history(evidence, name):
 
     assert math.isclose(history["val_loss"][best], found.loss, abs_tol=1e-4)
     assert math.isclose(history["val_accuracy"][best], found.accuracy, abs_tol=3e-4)
+
+
+def test_a_file_that_was_seen_before_is_not_evaluated_again(evidence, name, monkeypatch):
+    """The same network in another submission costs nothing; one other weight, and it is another network."""
+    evaluated = []
+
+    def counted(*args, **settings):
+        evaluated.append(args)
+        return accuracy_and_loss(*args, **settings)
+
+    first = accuracy.reached(evidence, name)
+    monkeypatch.setattr(accuracy, "accuracy_and_loss", counted)
+    weights = {layer: list(arrays) for layer, arrays in evidence.saved_model(name).weights.items()}
+    again = accuracy.reached(with_model(evidence, name, weights=dict(weights)), name)
+    assert ([], first) == (evaluated, again)
+
+    last = list(weights)[-1]
+    weights[last] = [np.zeros_like(array) for array in weights[last]]
+    assert first != accuracy.reached(with_model(evidence, name, weights=weights), name)
+    assert evaluated
 
 
 def test_a_file_of_another_activation_is_refused(evidence, name):

@@ -526,3 +526,21 @@ class TestFolder:
 
         with pytest.raises(Unanswered, match="cell 3 of your notebook did not finish: NameError: x"):
             found.value("best_lr")
+
+
+@pytest.mark.parametrize("block", [1, 100, 1 << 20])
+def test_large_arrays_are_the_same_in_blocks_of_any_size(block, monkeypatch):
+    """Row hashes, means and spreads do not depend on how many rows are looked at together."""
+    from autograder.room import describe as room
+
+    array = np.random.default_rng(0).normal(3, 2, (500, 7, 3)).astype(np.float32)
+    monkeypatch.setattr(room, "BLOCK_BYTES", block)
+    monkeypatch.setattr(room, "WHOLE_BYTES", 100)
+    recorder = room.Recorder()
+    summary = recorder.value(array)["summary"]
+    mean, std, hashes = (recorder.arrays[summary[name]] for name in ("mean", "std", "hashes"))
+
+    np.testing.assert_allclose(mean, array.reshape(500, -1).mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(std, array.reshape(500, -1).std(axis=0), rtol=1e-5)
+    assert [int(room.row_hashes(row[None])[0]) for row in array] == hashes.tolist()
+    assert 500 == len(set(hashes.tolist()))

@@ -8,6 +8,7 @@ import os
 import numpy as np
 import pytest
 
+from autograder.networks.functions import ACTIVATIONS
 from autograder.networks.graph import UnsupportedModel, parse
 from autograder.networks.inference import (
     accuracy_and_loss,
@@ -109,6 +110,14 @@ def test_every_named_activation_equals_keras(keras, name):
     if name != "exponential":
         far = np.array([[-200.0, -90.0, -1e-7, 0.0, 90.0, 200.0]], dtype=np.float32)
         assert_equal_to_keras(model, (far,))
+
+
+def test_elu_is_exact_near_zero_and_far_below():
+    """As exact as float32 allows: relative to exp(x) - 1 in double precision, down to where it is -1."""
+    x = -np.concatenate([np.geomspace(1e-30, 1e3, 10_000), [0.0]]).astype(np.float32)
+    exact = np.expm1(x.astype(np.float64))
+
+    np.testing.assert_allclose(ACTIVATIONS["elu"](x.copy(), {}), exact, rtol=4e-7)
 
 
 def layer_cases(keras):

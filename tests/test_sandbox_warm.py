@@ -1,6 +1,8 @@
-"""Kernels that are forked from a warm parent are kernels like others, and gone when they should be."""
+"""What is forked from a warm parent runs like anything else, and is gone when it should be."""
 
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 import nbformat
@@ -12,6 +14,7 @@ from autograder.evidence import read_evidence
 from autograder.kit import make_kit
 from autograder.labs import Question
 from autograder.run import collect_evidence
+from autograder.sandbox.contract import Job, Limits
 from autograder.sandbox.warm import WarmProcessSandbox
 
 LEAVES = """
@@ -63,3 +66,38 @@ def test_nothing_is_left_of_forked_kernels(runs):
         # An orphan ends at once, and is reaped somewhat later.
         there = [one for one in psutil.process_iter() if one.pid in (names["kernel"], names["child"])]
         assert [] == psutil.wait_procs(there, timeout=10)[1]
+
+
+def test_a_sweep_ends_what_was_forked(lab, tmp_path):
+    """A batch that is interrupted leaves neither a kernel that would run for ever nor its driver."""
+    lab = attrs.evolve(lab, folder=tmp_path, questions=(), tasks=(), wall_seconds=600)
+    data = prepare(lab.dataset, MINIATURE)
+    make_kit(lab, (kit := tmp_path / "kit"))
+    place = tmp_path / "pids"
+    cell = f"import os, time; open({str(place)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    (staged := tmp_path / "staged").mkdir()
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)]), staged / lab.notebook_name
+    )
+    job = Job(
+        name="endless",
+        batch="swept",
+        stage="notebook",
+        user=0,
+        submission=staged,
+        kit=kit,
+        data=data,
+        limits=Limits(wall_seconds=600),
+    )
+    with WarmProcessSandbox() as sandbox, ThreadPoolExecutor(1) as thread:
+        ending = thread.submit(sandbox.run, job, output=tmp_path / "output", events=tmp_path / "events")
+        while not (place.exists() and place.read_text()):
+            assert not ending.done(), ending.result()
+            time.sleep(0.1)
+        server = psutil.Process(int(place.read_text())).parent()
+        forked = server.children()
+        assert 2 == len(forked)
+        assert 1 == sandbox.sweep("swept")
+        assert ending.result().exit_status != 0
+
+        assert [] == psutil.wait_procs(forked, timeout=20)[1]
