@@ -451,7 +451,9 @@ def marks(labs: tuple[str, ...], folder: Path | None, write: bool) -> None:
     help="A notebook for each entry; without it, entries that answer different questions share one, and are "
     "graded apart only where such a pool is not as it must be.",
 )
-@click.option("--jobs", type=click.IntRange(1, 64), help="How many at a time; without it one more than cores.")
+@click.option(
+    "--jobs", type=click.IntRange(1, 64), help="How many at a time; without it one more than cores."
+)
 @click.option("--data", metavar="DIR|miniature", default=_MINIATURE, show_default=True)
 @click.option(
     "--out",

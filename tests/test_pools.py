@@ -52,8 +52,9 @@ class TestWhoSharesANotebook:
             wrong("loss", "q2", OTHER, checks=False),
             wrong("loss", "q2"),
             attrs.evolve(LOSS, changes=LAYERS.changes),
+            wrong("loss", "q2", OTHER, rests_on=["q1"]),
         ],
-        ids=["alone", "without checks", "nothing told", "changes the same question"],
+        ids=["alone", "without checks", "nothing told", "changes the same question", "builds on it"],
     )
     def test_some_never_do(self, other):
         """What cannot be told apart in a common notebook has one of its own."""

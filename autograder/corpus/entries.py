@@ -11,6 +11,8 @@ An entry:
     fails = ["q3"]                 # wrong entries only: the one question that loses points
     models = "reference"           # the model files: "reference", "no-history", "none" or a recipe's name
     checks = true                  # whether the notebook calls grader.check
+    rests_on = []                  # further questions that others in its notebook must not change, as its own
+                                   #   answer builds on the reference's answers to them
     alone = false                  # whether it never shares a notebook with others: what it does is seen in
                                    #   the answers to other questions, too, though it costs nothing there
 
@@ -75,6 +77,7 @@ class Entry:
     fails: tuple[str, ...] = ()
     models: str = REFERENCE
     checks: bool = True
+    rests_on: tuple[str, ...] = attrs.field(default=(), converter=tuple)
     alone: bool = False
     changes: tuple[Change, ...] = ()
     told: dict[str, str] = attrs.field(factory=dict)
@@ -124,8 +127,11 @@ def _read(path: Path, lab: Lab, *, correct: bool) -> Entry:
         changes = tuple(Change(**change) for change in record.pop("change", ()))
         fails = tuple(record.pop("fails", ()))
         entry = Entry(name=path.stem, correct=correct, fails=fails, changes=changes, **record)
-        if len(fails) != (0 if correct else 1) or not set(fails) <= {one.name for one in lab.questions}:
+        known = {one.name for one in lab.questions}
+        if len(fails) != (0 if correct else 1) or not set(fails) <= known:
             raise ValueError("a wrong entry fails exactly one question, a right one none")
+        if not set(entry.rests_on) <= known:
+            raise ValueError("it rests on a question that the lab does not have")
     except (OSError, TypeError, ValueError) as error:
         raise LabProblem(
             f"this entry cannot be used: {error}", where=str(path), hint="compare it with another entry"

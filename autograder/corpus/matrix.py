@@ -130,7 +130,8 @@ class Matrix:
 
 
 def _without_numbers(message: str) -> str:
-    return re.sub(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?", "#", message)
+    """The message without its figures, and without those that Keras puts behind the names of layers."""
+    return re.sub(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?", "#", re.sub(r"(?<=[a-z])_\d+\b", "", message))
 
 
 def _listed(scores: list[float]) -> str:

@@ -58,8 +58,8 @@ def _go_together(one: Entry, other: Entry) -> bool:
 
 
 def _touched(entry: Entry) -> set[str]:
-    """The questions that an answer changes; "models" where it brings model files of its own."""
-    own = {change.question for change in entry.changes} | set(entry.fails)
+    """The questions that an answer changes or builds on; "models" where it brings model files of its own."""
+    own = {change.question for change in entry.changes} | {*entry.fails, *entry.rests_on}
     return own | ({"models"} if entry.models != REFERENCE else set())
 
 
