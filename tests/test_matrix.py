@@ -144,3 +144,21 @@ def test_another_program_can_read_it(perfect):
     assert [3.0] == record["entries"][0]["scores"]
     assert {ONE, TWO} == set(record["entries"][1]["failed"])
     assert [] == record["problems"]
+
+
+@pytest.mark.parametrize(
+    ("said", "others"),
+    [
+        ("`dropout_3` has 0.25", 0),
+        ("`dropout` has 3e-4", 0),
+        ("`dense_3` has 0.25", 1),
+        ("`dropout_3` has it", 1),
+    ],
+)
+def test_figures_in_a_message_do_not_count(said, others):
+    """A message is the entry's own whatever its numbers are, and those behind the names of layers."""
+    run = attrs.evolve(graded(ONE), failed={ONE: said})
+    row = wrong(run)
+    row = attrs.evolve(row, entry=attrs.evolve(row.entry, told={ONE: "`dropout_17` has 0.5"}))
+
+    assert others == len(row.other_words())
