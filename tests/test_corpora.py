@@ -16,7 +16,7 @@ from readiness import lacking
 
 from autograder.build.master import read_master
 from autograder.calibration import read_calibration
-from autograder.corpus import Entry, grade_corpus, jobs_for, read_corpus, read_every_run
+from autograder.corpus import Entry, grade_corpus, read_corpus, read_every_run
 from autograder.corpus.models import NO_HISTORY, NONE, REFERENCE, recipes_of
 from autograder.data import MINIATURE, load, prepare
 from autograder.labs import find_labs
@@ -53,8 +53,7 @@ def matrix_of(tmp_path_factory):
             data = prepare(lab.dataset, MINIATURE)
             if reason := lacking(lab, load(data, lab.dataset).identity):
                 pytest.skip(reason)
-            jobs = jobs_for(os.cpu_count() or 1)
-            return grade_corpus(lab, ENTRIES[name], out=out, sandbox=sandbox, data=data, jobs=jobs)
+            return grade_corpus(lab, ENTRIES[name], out=out, sandbox=sandbox, data=data)
 
         yield grade
 

@@ -5,14 +5,13 @@ points in its question and in no other.
 """
 
 from autograder.corpus.entries import Change, Entry, read_corpus, read_every_run, write_submission
-from autograder.corpus.grading import grade_corpus, jobs_for
+from autograder.corpus.grading import grade_corpus
 from autograder.corpus.models import make_models
 
 __all__ = [
     "Change",
     "Entry",
     "grade_corpus",
-    "jobs_for",
     "make_models",
     "read_corpus",
     "read_every_run",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from rich.console import Console
 
 from autograder.batch.results import replace_text
 from autograder.corpus.entries import Entry, chosen, read_corpus, read_every_run, write_told
-from autograder.corpus.grading import grade_corpus, jobs_for
+from autograder.corpus.grading import grade_corpus
 from autograder.corpus.matrix import Matrix
 from autograder.corpus.models import cache
 from autograder.corpus.report import summary, to_html
@@ -58,7 +57,7 @@ def run_corpora(
                     out=folder,
                     sandbox=sandbox,
                     data=data,
-                    jobs=jobs or jobs_for(os.cpu_count() or 1),
+                    jobs=jobs,
                     times=times,
                     apart=apart or tell or bool(names) or times > 1,
                     progress=progress,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -15,15 +16,10 @@ from autograder.errors import UsageProblem
 from autograder.labs import Lab
 from autograder.sandbox.contract import Sandbox
 
-__all__ = ["grade_corpus", "jobs_for"]
+__all__ = ["grade_corpus"]
 
 _Grader = Callable[[Sequence[Entry], Path], dict[str, Run]]
 """Grades entries into a results folder; returns what each came to, by name."""
-
-
-def jobs_for(cores: int) -> int:
-    """How many entries to grade at a time: one more than there are cores, as each now and then waits."""
-    return cores + 1
 
 
 def grade_corpus(
@@ -33,7 +29,7 @@ def grade_corpus(
     out: Path,
     sandbox: Sandbox,
     data: Path,
-    jobs: int = 1,
+    jobs: int | None = None,
     times: int = 1,
     apart: bool = False,
     progress: Progress | None = None,
@@ -42,14 +38,16 @@ def grade_corpus(
 
     Answers to different questions share a notebook (see `autograder.corpus.pools`), and are graded one by one
     only where such a pool does not come out as it must. apart: each is graded by itself, so many times; each
-    time has a results folder of its own, `out/1` and so on. Raises LabProblem where an entry or a recipe
-    does not fit the lab, UsageProblem for several times but not apart, and whatever
+    time has a results folder of its own, `out/1` and so on. jobs: how many at a time; without it one more
+    than there are cores, as each now and then waits. Raises LabProblem where an entry or a recipe does not
+    fit the lab, UsageProblem for several times but not apart, and whatever
     `autograder.batch.grade` raises.
     """
     from autograder.data import load
 
     if times > 1 and not apart:
         raise UsageProblem("answers that share a notebook are graded once", hint="grade them apart")
+    jobs = jobs or (os.cpu_count() or 1) + 1
     chosen = tuple(entries)
     tests: dict[str, None] = {}
     models = make_models(lab, (entry.models for entry in chosen), data)

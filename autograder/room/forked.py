@@ -83,7 +83,7 @@ class ForkedProcess:
 def _stand_for(place: str, stage: str) -> int:
     request = {
         "stage": stage,
-        "folder": str(os.getcwd()),  # noqa: PTH109 - pathlib takes longer to import than all else
+        "folder": os.getcwd(),  # noqa: PTH109 - pathlib takes longer to import than all else
         "environment": dict(os.environ),
         "limits": limits(),
     }
