@@ -47,11 +47,13 @@ _LATE = (
     *("IPython.core.completerlib", "IPython.core.logger", "IPython.extensions.storemagic"),
 )
 """What a kernel imports only when it begins."""
+_STAGES = ("archive", "driver", "models_stage", "provisioner")
+"""What the two stages need: h5py and nbclient come with these."""
 
 
 def import_everything() -> None:
-    """Import what a kernel needs. What is there then stays shared with it: its collector leaves it alone."""
-    for name in ("autograder.room.kernel", *_LATE):
+    """Import what kernels and stages need. What is there then stays shared: collectors leave it alone."""
+    for name in (*(f"autograder.room.{stage}" for stage in _STAGES), "autograder.room.kernel", *_LATE):
         importlib.import_module(name)
     gc.collect()
     gc.freeze()

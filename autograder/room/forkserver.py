@@ -18,7 +18,6 @@ from typing import Any
 
 import attrs
 
-from autograder.room import driver, models_stage, provisioner  # noqa: F401 - what a driver imports late
 from autograder.room.forking import (
     MOST_BYTES,
     Kernel,
@@ -87,4 +86,6 @@ class _Child(Kernel):
             return 0
         keep_only(os.open(os.devnull, os.O_RDONLY), *self.streams)
         take_over(request)
+        from autograder.room import driver, models_stage
+
         return driver.main() if request["stage"] == "notebook" else models_stage.main()

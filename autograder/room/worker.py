@@ -57,7 +57,6 @@ class _Users:
 def main(first_user: str) -> int:
     """Serve jobs until standard input ends or one leaves damage. Users are numbered from `first_user` on."""
     os.umask(0o022)
-    _import_stages()
     import_everything()
     sweeper = Sweeper()
     listener = socket.socket(socket.AF_UNIX)
@@ -78,11 +77,6 @@ def main(first_user: str) -> int:
         _say(**report)
         if report["damage"]:
             return 1
-
-
-def _import_stages() -> None:
-    # These import h5py, nbclient and what else a driver and the models stage need.
-    from autograder.room import archive, driver, models_stage, provisioner  # noqa: F401
 
 
 def _say(**report: Any) -> None:
