@@ -152,6 +152,14 @@ class TestLayer:
 
         assert "when called with `training=False`" in finding.message
 
+    def test_asleep_in_half_precision(self):
+        """Inputs that come back rounded to eight bits come back as they are: the layer sleeps."""
+        found = layer_evidence(alpha_noise)
+        found["inference"] = as_view(found["inputs"].data * (1 + 2.0**-8))
+        (finding,) = dropout.check_active(found)
+
+        assert "when called with `training=False`" in finding.message
+
     def test_asleep_in_training(self):
         """A layer that turns what it is told about training round is told so."""
         found = layer_evidence(alpha_noise)

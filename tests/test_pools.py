@@ -67,6 +67,13 @@ class TestWhoSharesANotebook:
 
         assert ([["a", "c"], ["b"]], NONE) == (names([first, second]), first.entry.models)
 
+    def test_who_rests_on_the_reference_files_has_them(self):
+        """An answer that needs the reference's files is not beside one that brings its own."""
+        loads = right("loads", "q3", rests_on=["models"])
+
+        assert [["loads", "layers"]] == names(pools_of([loads, LAYERS]))
+        assert [["loads"], ["brings"]] == names(pools_of([loads, right("brings", "q1", models="other")]))
+
     def test_the_common_answer_has_all_changes(self):
         """What is graded has each member's changes, failures and messages."""
         (pool,) = pools_of([LAYERS, LOSS])

@@ -41,6 +41,8 @@ NOISE_TOLERANCE = 0.1
 """Of mean, standard deviation and share dropped over 5,000 values: more than six times what chance gives."""
 MIXTURE_TOLERANCE = 1e-3
 EQUAL = 1e-6
+HALF_PRECISION = 2.0**-7
+"""Twice the relative step of bfloat16, the coarser of the two kinds of mixed precision."""
 RARELY = 0.25
 """By votes of 30 passes the random model's rarer answer wins for fewer images; by one pass, for 40 %."""
 Found = Mapping[str, Any]
@@ -132,11 +134,16 @@ def _noisy(found: Found) -> dict[str, np.ndarray]:
     return outputs
 
 
+def _unchanged(values: np.ndarray, inputs: np.ndarray) -> bool:
+    """Whether these are the inputs, rounded as the coarsest of mixed precision rounds them at most."""
+    return np.allclose(values, inputs, rtol=HALF_PRECISION, atol=EQUAL)
+
+
 def check_active(found: Any) -> list[Finding]:
     """The layer drops values in whatever way it is called, and others each time."""
     found = _mapping(found, "The layer")
     inputs, outputs = _numbers(found.get("inputs"), "The input"), _noisy(found)
-    asleep = [way for way, values in outputs.items() if np.allclose(values, inputs, atol=EQUAL)]
+    asleep = [way for way, values in outputs.items() if _unchanged(values, inputs)]
     if asleep == ["called with `training=True`"]:
         message = (
             "The layer returns its input as it is when called with `training=True`, and is active otherwise: "
@@ -164,7 +171,7 @@ def check_alpha_noise(found: Any, *, rate: float) -> list[Finding]:
     """What is dropped gets alpha dropout's value, and mean and standard deviation are kept."""
     found = _mapping(found, "The layer")
     inputs = _numbers(found.get("inputs"), "The input")
-    values = next((one for one in _noisy(found).values() if not np.allclose(one, inputs, atol=EQUAL)), None)
+    values = next((one for one in _noisy(found).values() if not _unchanged(one, inputs)), None)
     if values is None:
         return [Finding(message="The layer never changes its input, so there is no noise to look at.")]
     dropped, share = _most_frequent(values)

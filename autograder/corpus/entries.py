@@ -12,7 +12,7 @@ An entry:
     models = "reference"           # the model files: "reference", "no-history", "none" or a recipe's name
     checks = true                  # whether the notebook calls grader.check
     rests_on = []                  # further questions that others in its notebook must not change, as its own
-                                   #   answer builds on the reference's answers to them
+                                   #   answer builds on the reference's answers to them; "models" for files
     alone = false                  # whether it never shares a notebook with others: what it does is seen in
                                    #   the answers to other questions, too, though it costs nothing there
 
@@ -44,8 +44,19 @@ from autograder.corpus.models import NONE, REFERENCE
 from autograder.errors import LabProblem
 from autograder.labs import Lab
 
-__all__ = ["Change", "Entry", "chosen", "read_corpus", "read_every_run", "write_submission", "write_told"]
+__all__ = [
+    "MODELS",
+    "Change",
+    "Entry",
+    "chosen",
+    "read_corpus",
+    "read_every_run",
+    "write_submission",
+    "write_told",
+]
 
+MODELS = "models"
+"""What an entry rests on that needs the reference's model files."""
 _CELLS = ("solution", "given", "check")
 
 
@@ -130,7 +141,7 @@ def _read(path: Path, lab: Lab, *, correct: bool) -> Entry:
         known = {one.name for one in lab.questions}
         if len(fails) != (0 if correct else 1) or not set(fails) <= known:
             raise ValueError("a wrong entry fails exactly one question, a right one none")
-        if not set(entry.rests_on) <= known:
+        if not set(entry.rests_on) <= known | {MODELS}:
             raise ValueError("it rests on a question that the lab does not have")
     except (OSError, TypeError, ValueError) as error:
         raise LabProblem(

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from autograder.corpus.entries import Change, Entry
+from autograder.corpus.entries import MODELS, Change, Entry
 from autograder.corpus.matrix import Row, Run
 from autograder.corpus.models import REFERENCE
 
@@ -58,9 +58,9 @@ def _go_together(one: Entry, other: Entry) -> bool:
 
 
 def _touched(entry: Entry) -> set[str]:
-    """The questions that an answer changes or builds on; "models" where it brings model files of its own."""
+    """What questions an answer changes or builds on, and MODELS where it brings files of its own."""
     own = {change.question for change in entry.changes} | {*entry.fails, *entry.rests_on}
-    return own | ({"models"} if entry.models != REFERENCE else set())
+    return own | ({MODELS} if entry.models != REFERENCE else set())
 
 
 def _pool(members: list[Entry], number: int) -> Pool:
