@@ -66,6 +66,11 @@ def change_a_keyword_default(package):
     package.double.__kwdefaults__ = {"times": -1}
 
 
+def change_a_keyword_default_in_place(package):
+    """The same, without a new dictionary of them."""
+    package.double.__kwdefaults__["times"] = -1
+
+
 def swap_the_module(package):
     """Another module under the same name."""
     sys.modules["small_package"] = types.ModuleType("small_package")
@@ -87,7 +92,8 @@ def results(package):
     "patch",
     [
         *(replace_a_function, replace_a_method, add_a_method, change_a_body, change_the_body_of_a_method),
-        *(change_a_default, change_a_keyword_default, swap_the_module, replace_a_builtin),
+        *(change_a_default, change_a_keyword_default, change_a_keyword_default_in_place),
+        *(swap_the_module, replace_a_builtin),
     ],
 )
 def test_within_the_block_all_is_as_it_was(package, patch, monkeypatch):

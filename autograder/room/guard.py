@@ -31,7 +31,8 @@ class Guard:
         self._modules: dict[str, types.ModuleType] = {}
         self._classes: dict[int, tuple[type, frozenset[str]]] = {}
         self._attributes: list[tuple[Any, str, Any]] = []
-        self._bodies: list[tuple[types.FunctionType, types.CodeType, Any, Any]] = []
+        self._bodies: list[tuple[types.FunctionType, types.CodeType, Any]] = []
+        self._keyword_defaults: list[tuple[types.FunctionType, dict[str, Any], tuple[Any, ...]]] = []
         for name, module in list(sys.modules.items()):
             if module is None or not _belongs(name, packages):
                 continue
@@ -49,7 +50,9 @@ class Guard:
     def _remember(self, owner: Any, attribute: str, value: Any) -> None:
         self._attributes.append((owner, attribute, value))
         if isinstance(value, types.FunctionType):
-            self._bodies.append((value, value.__code__, value.__defaults__, value.__kwdefaults__))
+            self._bodies.append((value, value.__code__, value.__defaults__))
+            if (by_name := value.__kwdefaults__) is not None:
+                self._keyword_defaults.append((value, by_name, _content(by_name)))
 
     @contextlib.contextmanager
     def restored(self) -> Iterator[list[str]]:
@@ -65,6 +68,7 @@ class Guard:
         gc.callbacks.clear()
         modules = self._restore_modules()
         bodies = self._restore_bodies()
+        self._restore_keyword_defaults()
         changed = self._restore_attributes() + self._remove_additions()
         names = [
             f"builtins.{name}"
@@ -94,15 +98,25 @@ class Guard:
     def _restore_bodies(self) -> list[tuple[types.FunctionType, types.CodeType]]:
         swapped = []
         # Only what differs is set: a function that is set anew loses what the interpreter has learned of it.
-        for function, code, defaults, keyword_defaults in self._bodies:
+        for function, code, defaults in self._bodies:
             if function.__code__ is not code:
                 swapped.append((function, function.__code__))
                 function.__code__ = code
             if function.__defaults__ is not defaults:
                 function.__defaults__ = defaults
-            if function.__kwdefaults__ is not keyword_defaults:
-                function.__kwdefaults__ = keyword_defaults
         return swapped
+
+    def _restore_keyword_defaults(self) -> None:
+        """Put back defaults of arguments by name: another dictionary, or other values in the same one."""
+        for function, by_name, content in self._keyword_defaults:
+            if function.__kwdefaults__ is not by_name:
+                function.__kwdefaults__ = by_name
+            found = _content(by_name)
+            # Compared one by one, as what a student put there may call itself equal to anything.
+            if len(found) != len(content) or any(a is not b for a, b in zip(found, content, strict=True)):
+                by_name.clear()
+                half = len(content) // 2
+                by_name.update(zip(content[:half], content[half:], strict=True))
 
     def _restore_attributes(self) -> list[tuple[Any, str, Any]]:
         changed = []
@@ -124,6 +138,11 @@ class Guard:
             with contextlib.suppress(AttributeError, TypeError):
                 delattr(cls, name)
         return added
+
+
+def _content(by_name: dict[str, Any]) -> tuple[Any, ...]:
+    """The keys of a dictionary and then its values."""
+    return *by_name, *by_name.values()
 
 
 def _is_kept(value: Any) -> bool:
