@@ -363,6 +363,26 @@ def test_what_is_told_by_a_call(tmp_path, layers, kinds):
     assert all(node.get("training") is None for node in graph.nodes if node.kind == "batch_normalization")
 
 
+@pytest.fixture(params=["mixed_bfloat16", "mixed_float16"])
+def mixed_precision(request):
+    """Keras's policy for new layers, until the test has ended."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(request.param)
+    yield request.param
+    keras.config.set_dtype_policy(before)
+
+
+def test_layers_in_mixed_precision_are_told_by_a_call(tmp_path, mixed_precision):
+    """They are read as in single precision, with weights as weights, and compute as they did afterwards."""
+    own = [Weighted(6), Bent(6), Leaf(lambda x: x * 2.0), Leaf(keras.ops.selu)]
+    model = keras.Sequential([keras.Input((4,)), *own, keras.layers.Dense(3)])
+    graph = structure.graph_of(read_back(tmp_path, {}, model=model).model("model"))
+    kinds = ["dense", "activation", "dense", "activation", "rescaling", "activation"]
+
+    assert ["input", *kinds, "dense"] == [node.kind for node in graph.nodes]
+    assert [mixed_precision] * 4 == [layer.dtype_policy.name for layer in own]
+
+
 def test_a_model_whose_call_uses_tensorflow(tmp_path):
     """A class of one's own is traced with TensorFlow's functions, and a default for training is no order."""
 

@@ -240,12 +240,24 @@ def _equal(layer: Any, tensor: Any) -> Callable[[Any], Any] | None:
     """What of Keras's own computes the same as this layer for such a tensor; None where nothing is found."""
     with contextlib.suppress(Exception):
         given = _example(tensor)
-        answer = np.asarray(layer(given, training=False), np.float32)
+        with _in_single_precision(layer):
+            answer = np.asarray(layer(given, training=False), np.float32)
         weights = [np.asarray(one, np.float32) for one in layer.weights]
         steps = _dense(layer, weights, given, answer) if weights else _reshaped(given, answer)
         if steps:
             return lambda inputs, **_: functools.reduce(lambda value, step: step(value), steps, inputs)
     return None
+
+
+@contextlib.contextmanager
+def _in_single_precision(layer: Any) -> Iterator[None]:
+    """Within the block a layer of mixed precision computes as exactly as its weights are kept."""
+    before = layer.dtype_policy
+    layer.dtype_policy = before.variable_dtype
+    try:
+        yield
+    finally:
+        layer.dtype_policy = before
 
 
 def _example(tensor: Any) -> np.ndarray:
@@ -300,7 +312,8 @@ def _dense(layer: Any, weights: list[np.ndarray], given: np.ndarray, answer: np.
     )
     dense.build(given.shape)
     dense.set_weights(weights)
-    step = _function(np.asarray(dense(given), np.float32), answer)
+    with _in_single_precision(dense):
+        step = _function(np.asarray(dense(given), np.float32), answer)
     return [dense, step] if step is not None else []
 
 

@@ -16,9 +16,12 @@ def build_dnn(room):
 
 
 def two_networks(room):
-    """What two networks of `build_dnn()` have in common: whether they are one, and how many weights."""
+    """What two networks of `build_dnn()` have in common: whether they are one, how many weights that learn.
+
+    A layer that was adapted to the data once, for all networks, has none of these.
+    """
     one, other = (_built(room.defined("build_dnn")()) for _ in range(2))
-    shared = {id(weight) for weight in one.weights} & {id(weight) for weight in other.weights}
+    shared = set(map(id, one.trainable_weights)) & set(map(id, other.trainable_weights))
     return {"same": one is other, "shared": len(shared)}
 
 
