@@ -24,7 +24,7 @@ import numpy as np
 
 from autograder.errors import LabProblem
 from autograder.samples import read_record, write_record
-from autograder.tails import stray
+from autograder.tails import MANY, stray
 
 __all__ = [
     "FEWEST",
@@ -79,7 +79,10 @@ class Calibration:
 
     def full(self, which: str) -> float:
         """Accuracy from which everything is earned; which: "validation" or "test"."""
-        below = stray([-value for value in self._values(which)], RISK)
+        # The farthest tenth of a hundred samples is ten. By resampling, which counts their own luck as well,
+        # a mark that is set by them is missed up to one and a half times as often as was asked for.
+        risk = RISK / 2 if len(self.samples) >= MANY else RISK
+        below = stray([-value for value in self._values(which)], risk)
         return self._mean(which) - max(self.margin(which), below)
 
     def most(self, which: str) -> float:
