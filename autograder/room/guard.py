@@ -31,8 +31,8 @@ class Guard:
         self._modules: dict[str, types.ModuleType] = {}
         self._classes: dict[int, tuple[type, frozenset[str]]] = {}
         self._attributes: list[tuple[Any, str, Any]] = []
-        self._bodies: list[tuple[types.FunctionType, types.CodeType, Any]] = []
-        self._keyword_defaults: list[tuple[types.FunctionType, dict[str, Any], tuple[Any, ...]]] = []
+        self._bodies: list[tuple[types.FunctionType, types.CodeType, Any, Any]] = []
+        self._keyword_defaults: list[tuple[dict[str, Any], dict[str, Any]]] = []
         for name, module in list(sys.modules.items()):
             if module is None or not _belongs(name, packages):
                 continue
@@ -50,9 +50,9 @@ class Guard:
     def _remember(self, owner: Any, attribute: str, value: Any) -> None:
         self._attributes.append((owner, attribute, value))
         if isinstance(value, types.FunctionType):
-            self._bodies.append((value, value.__code__, value.__defaults__))
-            if (by_name := value.__kwdefaults__) is not None:
-                self._keyword_defaults.append((value, by_name, _content(by_name)))
+            self._bodies.append((value, value.__code__, value.__defaults__, value.__kwdefaults__))
+            if value.__kwdefaults__ is not None:
+                self._keyword_defaults.append((value.__kwdefaults__, {**value.__kwdefaults__}))
 
     @contextlib.contextmanager
     def restored(self) -> Iterator[list[str]]:
@@ -98,25 +98,24 @@ class Guard:
     def _restore_bodies(self) -> list[tuple[types.FunctionType, types.CodeType]]:
         swapped = []
         # Only what differs is set: a function that is set anew loses what the interpreter has learned of it.
-        for function, code, defaults in self._bodies:
+        for function, code, defaults, keyword_defaults in self._bodies:
             if function.__code__ is not code:
                 swapped.append((function, function.__code__))
                 function.__code__ = code
             if function.__defaults__ is not defaults:
                 function.__defaults__ = defaults
+            if function.__kwdefaults__ is not keyword_defaults:
+                function.__kwdefaults__ = keyword_defaults
         return swapped
 
     def _restore_keyword_defaults(self) -> None:
-        """Put back defaults of arguments by name: another dictionary, or other values in the same one."""
-        for function, by_name, content in self._keyword_defaults:
-            if function.__kwdefaults__ is not by_name:
-                function.__kwdefaults__ = by_name
-            found = _content(by_name)
+        """Put back the defaults of arguments by name that were changed in place."""
+        for by_name, content in self._keyword_defaults:
+            pairs = zip(by_name.items(), content.items(), strict=False)
             # Compared one by one, as what a student put there may call itself equal to anything.
-            if len(found) != len(content) or any(a is not b for a, b in zip(found, content, strict=True)):
+            if len(by_name) != len(content) or any(a is not c or b is not d for (a, b), (c, d) in pairs):
                 by_name.clear()
-                half = len(content) // 2
-                by_name.update(zip(content[:half], content[half:], strict=True))
+                by_name.update(content)
 
     def _restore_attributes(self) -> list[tuple[Any, str, Any]]:
         changed = []
@@ -138,11 +137,6 @@ class Guard:
             with contextlib.suppress(AttributeError, TypeError):
                 delattr(cls, name)
         return added
-
-
-def _content(by_name: dict[str, Any]) -> tuple[Any, ...]:
-    """The keys of a dictionary and then its values."""
-    return *by_name, *by_name.values()
 
 
 def _is_kept(value: Any) -> bool:
