@@ -1,6 +1,7 @@
 """Plain Otter grades with the very bundle that the judge uses, by `otter run`.
 
-Two runs of Otter, side by side, on notebooks in quick mode: a few trainings of a second or two each.
+Two runs of Otter, side by side, on notebooks in quick mode: a few trainings of a second or two each. They
+are of the lab whose trainings are the shortest; what is shown here is the same for all.
 """
 
 import json
@@ -12,34 +13,40 @@ import zipfile
 from pathlib import Path
 
 import attrs
+import nbformat
 import pytest
 
 import autograder
 from autograder import dnnlab, live
-from autograder.build.bundle import dist_folder
+from autograder.build import bundle
 from autograder.build.reference import patched, set_switches, submission_notebook
+from autograder.data import load, prepare
 from autograder.errors import LabProblem
+from autograder.labs import find_lab
 
+LAB = find_lab("pairwise_pretraining")
 SECONDS = 600
 OTTER = "import sys; from otter.cli import cli; sys.exit(cli(sys.argv[1:]))"
 
 
-def start(lab, folder, notebook, hand_in, source):
-    """Start `otter run` on a zip of notebook, library and model files."""
-    hand_in(folder / "submission", notebook)
+def start(folder, notebook):
+    """Start `otter run` on a zip of notebook, library and model files, on the miniature."""
+    trained = LAB.trained(load(prepare(LAB.dataset, "miniature"), LAB.dataset).identity)
+    shutil.copytree(trained, folder / "submission")
+    nbformat.write(notebook, folder / "submission" / LAB.notebook_name)
     shutil.copy(dnnlab.__file__, folder / "submission")
     with zipfile.ZipFile(folder / "submission.zip", "w") as archive:
         for path in (folder / "submission").iterdir():
             archive.write(path, path.name)
     (folder / "out").mkdir()
     environment = os.environ | {
-        "AUTOGRADER_SOLUTIONS": str(lab.folder.parent),
-        "DNNLAB_DATA": str(source),
+        "AUTOGRADER_SOLUTIONS": str(LAB.folder.parent),
+        "DNNLAB_DATA": "miniature",
         "PYTHONPATH": str(Path(autograder.__file__).parent.parent),
         "MPLBACKEND": "agg",
     }
-    bundle = dist_folder(lab) / "autograder.zip"
-    arguments = ["run", "--no-logo", "-a", str(bundle), "-o", "out", "submission.zip"]
+    graded_by = bundle.dist_folder(LAB) / "autograder.zip"
+    arguments = ["run", "--no-logo", "-a", str(graded_by), "-o", "out", "submission.zip"]
     return subprocess.Popen(
         [sys.executable, "-c", OTTER, *arguments],
         cwd=folder,
@@ -51,17 +58,16 @@ def start(lab, folder, notebook, hand_in, source):
 
 
 @pytest.fixture(scope="module")
-def results(lab, source, hidden_tests, hand_in, tmp_path_factory):
+def results(tmp_path_factory):
     """What Otter makes of the reference and of a wrong answer: (score, possible, output) by test."""
-    right = set_switches(submission_notebook(lab), QUICK=True)
+    bundle.tests_for(LAB)
+    right = set_switches(submission_notebook(LAB), QUICK=True)
     notebooks = {
         "right": right,
-        "wrong": patched(right, "q1", {', kernel_initializer="he_normal"': ""}),
+        "wrong": patched(right, "q1", {', kernel_initializer="he_normal", name=name': ", name=name"}),
     }
     folders = {name: tmp_path_factory.mktemp(name) for name in notebooks}
-    running = {
-        name: start(lab, folders[name], notebook, hand_in, source) for name, notebook in notebooks.items()
-    }
+    running = {name: start(folders[name], notebook) for name, notebook in notebooks.items()}
     found = {}
     for name, process in running.items():
         said, _ = process.communicate(timeout=SECONDS)
@@ -79,9 +85,8 @@ def test_the_reference_gets_full_marks(results):
     """`otter run` with the bundle gives the reference solution all points of every question."""
     marks = {name: (score, possible) for name, (score, possible, _) in results["right"].items()}
 
-    assert {"q1": 20, "q2": 15, "q3": 15, "q4": 15, "q5": 35} == {
-        name: score for name, (score, _) in marks.items()
-    }
+    assert {question.name for question in LAB.questions} == set(marks)
+    assert 100 == sum(score for score, _ in marks.values())
     assert all(score == possible for score, possible in marks.values())
 
 
@@ -92,16 +97,16 @@ def test_a_mistake_costs_the_same_as_with_the_judge(results):
     }
 
     assert {"q1": 4} == lost
-    assert "CheckFailed: Hidden layer 1, the first of 20, starts from Glorot" in results["wrong"]["q1"][2]
+    assert "CheckFailed: In tower A, hidden layer 1 starts from Glorot" in results["wrong"]["q1"][2]
 
 
 class TestEvidenceOfNotebook:
     """A live notebook as evidence."""
 
-    def test_a_lab_without_marks_says_so_at_once(self, lab, tmp_path, monkeypatch):
+    def test_a_lab_without_marks_says_so_at_once(self, tmp_path, monkeypatch):
         """Without calibration nothing of the notebook is described first: every test would do it again."""
         monkeypatch.setenv("DNNLAB_DATA", "miniature")
-        monkeypatch.setattr(live, "find_lab", lambda name: attrs.evolve(lab, folder=tmp_path))
+        monkeypatch.setattr(live, "find_lab", lambda name: attrs.evolve(LAB, folder=tmp_path))
 
         with pytest.raises(LabProblem, match="has 0 calibration samples"):
-            live.evidence_of_notebook({}, lab.name)
+            live.evidence_of_notebook({}, LAB.name)
