@@ -95,7 +95,6 @@ def test_the_right_answer_for_any_depth(judged, own, shorter):
 TYPED = {
     "too many rows": lambda rows, model: rows if len(model.weights) > 3 else [*rows, [0.1, 0.2]],
     "other numbers": lambda rows, model: rows if len(model.weights) > 3 else rows + 1,
-    "nothing right": lambda rows, model: np.zeros((9, 9)),
 }
 
 
@@ -106,14 +105,18 @@ def test_a_depth_that_is_typed_in(judged, name):
     def answer(model, x):
         return np.array(TYPED[name](right(model, x), model))
 
-    said = (
-        "once the rows are right: see the tests above"
-        if name == "nothing right"
-        else "a network of fewer hidden layers"
-    )
-    assert said in judged(answer, depth=True)[3]
+    assert "a network of fewer hidden layers" in judged(answer, depth=True)[3]
     assert "" == judged(answer, shorter=False, depth=True)[3]
     assert "" == judged(answer, OTHER, depth=True)[3]
+
+
+@pytest.mark.parametrize("own", [ASKED, OTHER])
+@pytest.mark.parametrize("shorter", [True, False])
+def test_what_is_right_for_no_network_is_right_for_no_depth(judged, own, shorter):
+    """A function of which nothing is right gets no points for the depth, whatever the own network is."""
+    said = judged(lambda model, x: np.zeros((9, 9)), own, shorter=shorter, depth=True)
+
+    assert "once the rows are right: see the tests above" in said[3]
 
 
 def test_a_mistake_does_not_count_for_the_depth_too(judged):

@@ -41,3 +41,13 @@ def test_noise_is_no_picture(digits):
 
     assert identify(rows, digits).recognised < 0.5
     assert recognise(rows, digits) is None
+
+
+def test_a_few_test_pictures_among_noise_say_nothing(digits):
+    """Where most rows show no picture, the set is not said to be of the test set by those few that do."""
+    rows = np.random.default_rng(0).random((200, 784))
+    rows[:20] = digits.x_test[:20].reshape(20, -1) / 255
+    source = identify(rows, digits)
+
+    assert np.array_equal(np.arange(20) + len(digits.x_train), source.images[:20])
+    assert 0 == source.from_test

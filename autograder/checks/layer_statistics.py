@@ -87,23 +87,24 @@ def check_deviations(evidence: Evidence, model: str) -> list[Finding]:
 def check_any_depth(evidence: Evidence, model: str) -> list[Finding]:
     """What the function gives is as right for a network of fewer layers as for the one asked for.
 
-    Nothing is found where no such network could be made, or where the student's own is not the one asked for.
+    Nothing more is asked where no such network could be made, or where the student's own is not the one asked
+    for.
     """
+    checks = (_rows, _means, _deviations)
+    tries = _tries(evidence, model)
+    right = [check for check in checks if any(not check(one) for one in tries)]
+    if not right:
+        return [Finding(message="This can be judged once the rows are right: see the tests above.")]
     if not _is_asked_network(evidence, model) or evidence.probes.get(SHORTER, SHORTER) is None:
         return []
-    own, shorter = _try(evidence, OWN), _try(evidence, SHORTER)
-    checks = (_rows, _means, _deviations)
-    right = [check for check in checks if not check(own)]
-    if right and not any(check(shorter) for check in right):
+    shorter = _try(evidence, SHORTER)
+    if not any(check(shorter) for check in right):
         return []
-    if right:
-        message = (
-            f"What {FUNCTION} gives is wrong for a network of fewer hidden layers. It should ask the model "
-            "that it is given which layers there are: is a number of layers, or a name that only your own "
-            "layers have, written into it?"
-        )
-    else:
-        message = "This can be judged once the rows are right: see the tests above."
+    message = (
+        f"What {FUNCTION} gives is wrong for a network of fewer hidden layers. It should ask the model that "
+        "it is given which layers there are: is a number of layers, or a name that only your own layers "
+        "have, written into it?"
+    )
     return [Finding(message=message)]
 
 

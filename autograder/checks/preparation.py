@@ -38,14 +38,17 @@ class Source:
 
     @property
     def from_test(self) -> float:
-        """The share of the recognised rows that are test images."""
+        """The share of the recognised rows that are test images; 0 where most rows are not recognised.
+
+        A few rows of something else are taken for pictures by chance, and say nothing of the others.
+        """
         known = self.images[self.images >= 0]
-        return float((known >= self.training).mean()) if len(known) else 0.0
+        return float((known >= self.training).mean()) if self.recognised >= 0.5 else 0.0
 
     @property
     def recognised(self) -> float:
         """The share of rows that are images of this data set at all."""
-        return float((self.images >= 0).mean())
+        return float((self.images >= 0).mean()) if len(self.images) else 0.0
 
 
 def rows_of(array: ArrayView) -> tuple[np.ndarray, np.ndarray] | None:
