@@ -518,6 +518,14 @@ class TestFolder:
         assert trouble.endswith(shown)
         assert not set("\n\x1b") & set(trouble) and len(trouble) < 400
 
+    def test_a_package_that_is_not_there(self):
+        """Who imports something that the room does not have is told what is there, and what to do."""
+        error = "ModuleNotFoundError: No module named 'helpers'"
+        trouble = Cell(number=2, count=1, status="error", error=error).trouble
+
+        assert f"did not finish: {error}. The grader has the packages that the lab's README names" in trouble
+        assert "into the notebook" in trouble
+
     def test_an_unfinished_cell_is_named(self, tmp_path):
         """What is missing is put down to the cell that did not finish."""
         ok = [{"cell": number, "status": "ok"} for number in (0, 3)]

@@ -159,7 +159,8 @@ def test_baked_data_take_the_place_of_the_folder(tmp_path):
 def test_tensorflow_works_in_the_image(tmp_path):
     """A network trains a step, within the room's limits and without the right to run files of its own."""
     code = (
-        "import keras, matplotlib.pyplot, numpy as np, scipy, sklearn, nbclient, ipykernel\n"
+        "import keras, matplotlib.pyplot, numpy as np, pandas, scipy, seaborn, sklearn, tqdm.notebook\n"
+        "import ipykernel, ipywidgets, nbclient\n"
         "model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])\n"
         "model.compile('sgd', 'mse')\n"
         "model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)\n"

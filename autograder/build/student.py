@@ -36,6 +36,9 @@ Python 3.11 or newer, with these packages:
 
     pip install "tensorflow>=2.21,<2.22" matplotlib scikit-learn jupyterlab otter-grader=={otter}
 
+The grader has these, and ipywidgets, numpy, pandas, scipy, seaborn and tqdm. A cell that imports anything
+else, or a file of your own, does not run there.
+
 On Google Colab, upload `dnnlab.py` and `tests/` beside the notebook and follow the first cell.
 
 The data are downloaded once, by Keras. To use a copy that you have, set `DNNLAB_DATA` to the folder

@@ -84,6 +84,12 @@ def in_one_line(error: str) -> str:
     return ". ".join(part.rstrip(".:") for part in (shown, advice) if part)
 
 
+_NOT_THERE = (
+    " The grader has the packages that the lab's README names, and `dnnlab.py`. Do without any others, and "
+    "move what you wrote into files of your own into the notebook."
+)
+
+
 @attrs.frozen(kw_only=True)
 class Cell:
     """What became of one code cell."""
@@ -104,7 +110,8 @@ class Cell:
         if self.status != "ok":
             why = in_one_line(self.error) or self.status
             end = "" if why.endswith(("…", "?", "!")) else "."
-            return f"Code cell {self.count} of your notebook did not finish: {why}{end}"
+            advice = _NOT_THERE if self.error.startswith("ModuleNotFoundError") else ""
+            return f"Code cell {self.count} of your notebook did not finish: {why}{end}{advice}"
         if self.left_out:
             return (
                 f"Code cell {self.count} of your notebook ended its own kernel; it was run without the "
