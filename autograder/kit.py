@@ -17,6 +17,9 @@ __all__ = ["make_kit"]
 
 COLLECTING_SHARE = 0.25
 """The part of a lab's wall time that is kept for describing what the cells left behind."""
+_STAND_INS = {"otter_stub.py": "otter", "colab_stub.py": "google/colab"}
+"""What notebooks import that has no place in a room. `google` stays a package without a file, as others have
+their part of it."""
 _PACKAGE = Path(__file__).resolve().parent
 _KERNEL = {
     "argv": [
@@ -42,8 +45,9 @@ def make_kit(lab: Lab, folder: Path) -> str:
     for source in sorted((_PACKAGE / "room").glob("*.py")):
         shutil.copyfile(source, room / source.name)
     shutil.copyfile(_PACKAGE / "dnnlab.py", folder / "dnnlab.py")
-    (folder / "otter").mkdir()
-    shutil.move(room / "otter_stub.py", folder / "otter" / "__init__.py")
+    for stub, package in _STAND_INS.items():
+        (folder / package).mkdir(parents=True)
+        shutil.move(room / stub, folder / package / "__init__.py")
     if lab.probes.exists():
         shutil.copyfile(lab.probes, folder / "lab_probes.py")
     _write_json(folder / "lab.json", _lab_record(lab))

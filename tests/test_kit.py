@@ -23,13 +23,14 @@ def files(folder):
 
 
 def test_only_what_is_meant_enters(kit):
-    """The kit is the room's code, the students' library, a stand-in for Otter, the probes and settings."""
+    """The kit is the room's code, the students' library, two stand-ins, the probes and settings."""
     folder, _ = kit
     beside = {name for name in files(folder) if not name.startswith("autograder/room/")}
 
     assert {
         "autograder/__init__.py",
         "dnnlab.py",
+        "google/colab/__init__.py",
         "jupyter/kernels/room/kernel.json",
         "lab.json",
         "lab_probes.py",

@@ -160,10 +160,11 @@ def test_tensorflow_works_in_the_image(tmp_path):
     """A network trains a step, within the room's limits and without the right to run files of its own."""
     code = (
         "import keras, matplotlib.pyplot, numpy as np, pandas, scipy, seaborn, sklearn, tqdm.notebook\n"
-        "import ipykernel, ipywidgets, nbclient\n"
+        "import ipykernel, ipywidgets, nbclient, tensorboard\n"
         "model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])\n"
         "model.compile('sgd', 'mse')\n"
-        "model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)\n"
+        "logging = keras.callbacks.TensorBoard('logs')\n"
+        "model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0, callbacks=[logging])\n"
         "print('trained')"
     )
 

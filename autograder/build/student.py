@@ -36,8 +36,8 @@ Python 3.11 or newer, with these packages:
 
     pip install "tensorflow>=2.21,<2.22" matplotlib scikit-learn jupyterlab otter-grader=={otter}
 
-The grader has these, and ipywidgets, numpy, pandas, scipy, seaborn and tqdm. A cell that imports anything
-else, or a file of your own, does not run there.
+The grader has these, and ipywidgets, numpy, pandas, scipy, seaborn, tensorboard and tqdm. A cell that imports
+anything else, or a file of your own, does not run there.
 
 On Google Colab, upload `dnnlab.py` and `tests/` beside the notebook and follow the first cell.
 
