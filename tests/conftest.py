@@ -21,6 +21,17 @@ from autograder.labs import find_lab
 from autograder.run import collect_evidence
 from autograder.sandbox.choose import choose
 
+LONGEST = (
+    *("test_corpora", "test_attacks", "test_assignments", "test_references", "test_end_to_end"),
+    *("test_ta_day", "test_demo", "test_live", "test_gradescope_container", "test_judge", "test_fuzz"),
+)
+"""Files of tests that take more than a minute, the longest first."""
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first: where several run at a time, none of them is left alone at the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
 
 @pytest.fixture(scope="session")
 def lab():
