@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 from sandbox_jobs import make_job
+from tensorboard import manager
 
 from autograder.sandbox.environment import ROOM, Places, command_of, environment_of
 
@@ -49,3 +50,15 @@ def test_the_command_names_the_stage(tmp_path):
     command = command_of(make_job(tmp_path, ""), "python3")
 
     assert ["python3", "-m", "autograder.room", "notebook"] == command
+
+
+def test_no_tensorboard_is_started(tmp_path, monkeypatch):
+    """A notebook that asks for a TensorBoard server goes on at once, and leaves no server behind."""
+    found = environment_of(make_job(tmp_path, ""), ROOM)
+    monkeypatch.setenv("TENSORBOARD_BINARY", found["TENSORBOARD_BINARY"])
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+    ended = manager.start(["--logdir", str(tmp_path)])
+
+    assert isinstance(ended, manager.StartFailed)
+    assert 0 == ended.exit_code

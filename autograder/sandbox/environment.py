@@ -70,6 +70,8 @@ def environment_of(job: Job, places: Places, *, path: str = "/usr/local/bin:/usr
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "TF_ENABLE_ONEDNN_OPTS": "0",
         "KERAS_BACKEND": "tensorflow",
+        # Nobody looks at a TensorBoard that a notebook starts here, and the notebook would wait for it.
+        "TENSORBOARD_BINARY": "true",
         **dict.fromkeys(threads, "1"),
         "ROOM_SUBMISSION": places.submission,
         "ROOM_KIT": places.kit,
