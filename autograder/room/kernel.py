@@ -25,6 +25,7 @@ from ipykernel.kernelapp import IPKernelApp
 from autograder.room.budget import Budget
 from autograder.room.collector import Collector, Part, load_probes, write_part
 from autograder.room.describe import said
+from autograder.room.fstrings import readable
 from autograder.room.guard import Guard
 from autograder.room.job import PART_REQUEST, RoomJob
 from autograder.room.scratch import fresh_folder, lay_out
@@ -144,6 +145,7 @@ def start() -> None:
     app: Any = IPKernelApp.instance(kernel_class=RoomKernel)
     app.initialize(sys.argv[1:])
     app.shell.ask_exit = _stay
+    app.shell.input_transformers_post.append(_readable)
     sys.path.append(str(Path.cwd()))
     # Only now: what ipykernel itself replaces is not a student's doing.
     app.kernel.room = _Room()
@@ -160,6 +162,10 @@ def mark(question: str) -> None:
 def _stay() -> None:
     """Stand in for leaving by `exit()` or `quit()`, which would end the kernel some cells later."""
     raise SystemExit("the notebook wants to end here; it is run to its end all the same")
+
+
+def _readable(lines: list[str]) -> list[str]:
+    return readable("".join(lines)).splitlines(keepends=True)
 
 
 def _namespace() -> dict[str, Any]:
