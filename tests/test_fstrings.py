@@ -1,9 +1,11 @@
 """f-strings of Python 3.12 mean in the room what they mean there."""
 
 import ast
+from pathlib import Path
 
 import pytest
 
+import autograder
 from autograder.room.fstrings import readable
 
 NAMES = {"d": {"x": 1.5, "y z": [3, 4]}, "names": ["a", "b"], "width": 8, "digits": 2, "word": "it's"}
@@ -44,7 +46,19 @@ def test_what_this_python_reads_stays_as_it_is(source):
 
 @pytest.mark.parametrize(
     "source",
-    ["def f(:", 'f"{d["x"]', 'f"{d["x"', "'", 'f"{', 'f"{x!', 'f"{x:', '"""a', 'f"\\N{', "f'{\\'}"],
+    [
+        "def f(:",
+        'f"{d["x"]',
+        'f"{d["x"',
+        "'",
+        'f"{',
+        'f"{x!',
+        'f"{x:',
+        '"""a',
+        'f"\\N{',
+        "f'{\\'}",
+        'f"" f"a\\N{b"',
+    ],
 )
 def test_what_is_no_python_stays_as_it_is(source):
     """Where nothing can be helped the source stays as it is, for its own error."""
@@ -58,6 +72,16 @@ def test_a_cell_around_it_keeps_its_lines():
 
     assert source.replace('d["x"]', "d[('x')]") == written
     assert 3 == len(ast.parse(written).body)
+
+
+def test_all_else_means_what_it_did():
+    """A new f-string at the end changes nothing of what stands before it: all files of this project."""
+    for path in sorted(Path(autograder.__file__).parent.rglob("*.py")):
+        source = path.read_text(encoding="utf-8")
+        written = ast.parse(readable(source + '\nf"{d["x"]}"\n'))
+
+        assert "1.5" == eval(ast.unparse(written.body.pop()), dict(NAMES))
+        assert ast.dump(ast.parse(source)) == ast.dump(written), path
 
 
 def test_deep_nesting_ends():

@@ -69,6 +69,13 @@ class _Reader:
         self._at += count
         return taken
 
+    def _until(self, end: str) -> str:
+        taken = ""
+        while not taken.endswith(end):
+            self._next()
+            taken += self._take()
+        return taken
+
     def _token(self, quotes: str) -> str:
         """A comment, a string, a name or a single character of code."""
         if self._next() == "#":
@@ -119,7 +126,7 @@ class _Reader:
         if char != "\\":
             return self._take()
         if not raw and self._text.startswith("\\N{", self._at):
-            return self._take(self._text.find("}", self._at) + 1 - self._at)
+            return self._take(len("\\N{")) + self._until("}")
         return self._take(1 if self._text.startswith("\\{", self._at) else 2)
 
     def _field(self, quotes: str) -> str:
