@@ -42,13 +42,18 @@ class Source:
 
         A few rows of something else are taken for pictures by chance, and say nothing of the others.
         """
-        known = self.images[self.images >= 0]
-        return float((known >= self.training).mean()) if self.recognised >= 0.5 else 0.0
+        images = self.images[self.images >= 0]
+        return float((images >= self.training).mean()) if self.known else 0.0
 
     @property
     def recognised(self) -> float:
         """The share of rows that are images of this data set at all."""
         return float((self.images >= 0).mean()) if len(self.images) else 0.0
+
+    @property
+    def known(self) -> bool:
+        """Whether most rows are images of this data set: only then their sources tell anything."""
+        return self.recognised >= 0.5
 
 
 def rows_of(array: ArrayView) -> tuple[np.ndarray, np.ndarray] | None:
@@ -105,7 +110,7 @@ def identify(rows: np.ndarray, dataset: DataSet) -> Source:
     rows: (n, features). Compares rows and images reduced to 8 x 8 pixels, without mean and spread.
     """
     source = _by_signature(rows, dataset)
-    if source.recognised < 0.5 and rows.ndim == 2 and rows.shape[1] == len(_statistics(dataset)[0]):
+    if not source.known and rows.ndim == 2 and rows.shape[1] == len(_statistics(dataset)[0]):
         # Pixels that were standardised one by one look like nothing until that is undone.
         mean, std = _statistics(dataset)
         undone = _by_signature(rows * std + mean, dataset)

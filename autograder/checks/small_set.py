@@ -31,7 +31,7 @@ def _source(evidence: Evidence, name: str) -> tuple[Source, np.ndarray]:
     if kept is None:
         raise Unanswered(f"`{name}` does not hold one image in each row.")
     source = identify(kept[0], evidence.data)
-    if source.recognised < 0.5:
+    if not source.known:
         raise Unanswered(
             f"The rows of `{name}` are not the pictures with their pixels scaled. Any other preparation "
             "belongs inside the model."

@@ -145,7 +145,7 @@ def _what_is_there(array: ArrayView, part: Part, dataset: DataSet, *, test: bool
     source = identify(rows, dataset)
     if int(positions.max()) < len(part.images) and (how := _not_in_proportion(rows, part.images[positions])):
         return f"`{part.images_name}` holds the right pictures, but not their pixels in proportion: {how}"
-    if source.recognised < 0.5:
+    if not source.known:
         return (
             f"The rows of `{part.images_name}` are not the pictures with their pixels scaled. Any other "
             "preparation belongs "
@@ -247,7 +247,7 @@ def check_from_training(evidence: Evidence, model: str, sets: tuple[str, ...]) -
         array = _array(evidence, part.images_name)
         kept = rows_of(array)
         source = identify(kept[0], evidence.data) if kept is not None else None
-        if source is None or source.recognised < 0.5 or source.from_test > 0.5:
+        if source is None or not source.known or source.from_test > 0.5:
             message = _what_is_there(array, part, evidence.data, test=False)
         elif source.from_test > SOME:
             message = (

@@ -126,7 +126,7 @@ class _Reader:
         if char != "\\":
             return self._take()
         if not raw and self._text.startswith("\\N{", self._at):
-            return self._take(len("\\N{")) + self._until("}")
+            return self._until("}")
         return self._take(1 if self._text.startswith("\\{", self._at) else 2)
 
     def _field(self, quotes: str) -> str:
