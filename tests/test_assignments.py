@@ -29,7 +29,7 @@ def run(notebook, lab, folder):
     """Run a notebook in a plain kernel beside the lab's files; returns it with its outputs."""
     shutil.copytree(assignment_folder(lab), folder)
     client = NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        notebook, timeout=1200, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     )
     return client.execute()
 

@@ -105,7 +105,7 @@ def prying(lab, port, *solutions):
     words = words_of(
         bundle.tests_for(lab), f"{SAMPLE['validation_loss']}", f"{marks.full('validation')}", *solutions
     )
-    settings = {"search": (("WORDS", words), ("SECONDS", 25)), "network": (("PORT", port),)}
+    settings = {"search": (("WORDS", words), ("SECONDS", 90)), "network": (("PORT", port),)}
     return [
         Attack(name=name, place=PLACES.get(name, "last"), settings=settings.get(name, ())) for name in PRYING
     ]

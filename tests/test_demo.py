@@ -11,7 +11,7 @@ import pytest
 import autograder
 from autograder.demo import submissions
 
-SECONDS = 600
+SECONDS = 1800
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from autograder.data import load
 from autograder.judge import judge
 from autograder.records import Outcome
 
-SECONDS = 900
+SECONDS = 1800
 Q5 = [
     *("early_stopping", "best_epoch_kept", "history_belongs"),
     *(f"validation_accuracy_{step}" for step in range(1, 6)),

@@ -25,7 +25,7 @@ from autograder.errors import LabProblem
 from autograder.labs import find_lab
 
 LAB = find_lab("pairwise_pretraining")
-SECONDS = 600
+SECONDS = 1800
 OTTER = "import sys; from otter.cli import cli; sys.exit(cli(sys.argv[1:]))"
 
 

@@ -21,7 +21,7 @@ from autograder.labs import find_lab
 
 ROOT = Path(autograder.__file__).parent.parent
 README = ROOT / "README.md"
-SECONDS = 600
+SECONDS = 1800
 GOOD = 'require(structure.check_initialisers(net, "he"))'
 BROKEN = 'assert not [finding.nonsense for finding in structure.check_initialisers(net, "he")]'
 RUN = """#!/bin/sh
