@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from autograder.batch.results import replace_text
+from autograder.corpus.core import core_of
 from autograder.corpus.entries import Entry, chosen, read_corpus, read_every_run, write_told
 from autograder.corpus.grading import grade_corpus
 from autograder.corpus.matrix import Matrix
@@ -23,12 +24,15 @@ from autograder.sandbox.warm import WarmProcessSandbox
 
 __all__ = ["run_corpora"]
 
+_CORE, _WHOLE, _SINGLE = "core", "whole", "single"
+"""What part of a corpus is graded, and the folder of what comes of it."""
+
 
 def run_corpora(
     labs: Sequence[str],
     *,
     names: Sequence[str],
-    every_run: bool,
+    whole: bool,
     times: int,
     apart: bool,
     jobs: int | None,
@@ -38,6 +42,7 @@ def run_corpora(
 ) -> None:
     """Grade, print and write; all labs where none is named. Raises LabProblem where a matrix has problems.
 
+    Without names it is the core of the corpus that is graded, or the `whole`, which `tell` is about as well.
     Entries are ours and trusted, so that a warm sandbox will do. Single entries (`names`) cannot show that
     each test fails one: then only their own problems count. They are graded apart, and so are those that are
     graded several `times` or whose messages are wanted (`tell`).
@@ -48,12 +53,13 @@ def run_corpora(
     with WarmProcessSandbox() as sandbox:
         for lab in [find_lab(name) for name in labs] or find_labs():
             data = prepare(lab.dataset, source)
-            folder = (out or cache() / "results") / lab.name / load(data, lab.dataset).identity
+            entries, extent = _entries(lab, names, whole or tell)
+            folder = (out or cache() / "results") / lab.name / load(data, lab.dataset).identity / extent
             progress = live_progress(Console(stderr=True))
             try:
                 matrix = grade_corpus(
                     lab,
-                    _entries(lab, names, every_run),
+                    entries,
                     out=folder,
                     sandbox=sandbox,
                     data=data,
@@ -66,7 +72,7 @@ def run_corpora(
                 progress.close()
             if tell:
                 matrix = _with_messages(matrix, lab)
-            found += _show(matrix, folder, single=bool(names))
+            found += _show(matrix, folder, extent)
     if found:
         raise LabProblem(
             f"{found} problem(s) in the corpus",
@@ -85,14 +91,16 @@ def _with_messages(matrix: Matrix, lab: Lab) -> Matrix:
     return attrs.evolve(matrix, rows=tuple(rows))
 
 
-def _entries(lab: Lab, names: Sequence[str], every_run: bool) -> tuple[Entry, ...]:
+def _entries(lab: Lab, names: Sequence[str], whole: bool) -> tuple[tuple[Entry, ...], str]:
+    """What is to be graded, and what part of the corpus that is."""
+    entries = read_corpus(lab)
     if names:
-        return chosen(read_corpus(lab), names, where=str(lab.folder / "corpus"))
-    return read_every_run(lab) if every_run else read_corpus(lab)
+        return chosen(entries, names, where=str(lab.folder / "corpus")), _SINGLE
+    return (entries, _WHOLE) if whole else (core_of(entries, read_every_run(lab)), _CORE)
 
 
-def _show(matrix: Matrix, folder: Path, *, single: bool) -> int:
-    if single:
+def _show(matrix: Matrix, folder: Path, extent: str) -> int:
+    if extent == _SINGLE:
         for row in matrix.rows:
             click.echo(f"{row.entry.name}: {row.points}")
             for test, message in row.failed.items():
@@ -105,4 +113,6 @@ def _show(matrix: Matrix, folder: Path, *, single: bool) -> int:
     replace_text(folder / "matrix.html", to_html(matrix))
     replace_text(folder / "matrix.json", matrix.to_json())
     click.echo(f"  {folder / 'matrix.html'}")
+    if extent == _CORE:
+        click.echo(f"  The core of the corpus: {len(matrix.rows)} entries. With --whole all are graded.")
     return len(matrix.problems())

@@ -31,6 +31,7 @@ An entry:
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import shutil
 import tomllib
@@ -92,6 +93,12 @@ class Entry:
     alone: bool = False
     changes: tuple[Change, ...] = ()
     told: dict[str, str] = attrs.field(factory=dict)
+
+    @functools.cached_property
+    def touches(self) -> frozenset[str]:
+        """What questions it changes or builds on, and MODELS where it brings files of its own."""
+        own = {change.question for change in self.changes} | {*self.fails, *self.rests_on}
+        return frozenset(own | ({MODELS} if self.models != REFERENCE else set()))
 
 
 def read_corpus(lab: Lab) -> tuple[Entry, ...]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from autograder.corpus.entries import MODELS, Change, Entry
+from autograder.corpus.entries import Change, Entry
 from autograder.corpus.matrix import Row, Run
 from autograder.corpus.models import REFERENCE
 
@@ -54,13 +54,7 @@ def _go_together(one: Entry, other: Entry) -> bool:
     """Whether two answers can stand in one notebook, and be told apart in what it comes to."""
     known = all(entry.correct or entry.told for entry in (one, other))
     apart = one.alone or other.alone or one.checks != other.checks
-    return known and not apart and not _touched(one) & _touched(other)
-
-
-def _touched(entry: Entry) -> set[str]:
-    """What questions an answer changes or builds on, and MODELS where it brings files of its own."""
-    own = {change.question for change in entry.changes} | {*entry.fails, *entry.rests_on}
-    return own | ({MODELS} if entry.models != REFERENCE else set())
+    return known and not apart and not one.touches & other.touches
 
 
 def _pool(members: list[Entry], number: int) -> Pool:
