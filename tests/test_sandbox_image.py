@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,27 @@ def test_no_host_is_named():
     """Neither the recipe nor the lock names an index, so that each machine uses its own."""
     for name in ("Dockerfile", "requirements.txt"):
         assert "://" not in (image._FOLDER / name).read_text(encoding="utf-8")
+
+
+def test_the_room_has_what_students_are_told_and_what_this_machine_has():
+    """Students are told of each package that they may import, and a run without a container has them all."""
+    room = {
+        _name(line) for line in (image._FOLDER / "requirements.in").read_text("utf-8").split("\n")[1:] if line
+    }
+    root = Path(__file__).parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    told = (root / "assignments" / "selu" / "README.md").read_text("utf-8")
+    install, has = re.search(r"pip install (.*)\n\nThe grader has these, and ([^.]*)\.", told).groups()
+    student = {_name(one) for one in install.split()} | set(re.split(", | and ", has))
+    plumbing = {"attrs", "h5py", "ipykernel", "nbclient", "nbformat"}
+
+    assert room <= {_name(one) for one in project["dependencies"]}
+    assert room - plumbing == student - {"jupyterlab", "otter-grader"}
+
+
+def _name(requirement):
+    """The package that a requirement names; TensorFlow by one name, whichever build it is."""
+    return re.match(r'"?([\w-]+)', requirement)[1].removesuffix("-cpu")
 
 
 def test_what_results_depend_on_is_pinned():
