@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import autograder
+from autograder.room import driver
 from autograder.room.fstrings import readable
 
 NAMES = {"d": {"x": 1.5, "y z": [3, 4]}, "names": ["a", "b"], "width": 8, "digits": 2, "word": "it's"}
@@ -89,3 +90,11 @@ def test_deep_nesting_ends():
     source = 'f"{' * 5_000
 
     assert source == readable(source)
+
+
+def test_a_cell_is_cut_into_its_statements():
+    """Where a statement has to be left out, as it ends the kernel, the others of its cell remain."""
+    first, second, last = driver._statements('a = 1\nprint(f"{d["x"]}")\nexit()')
+
+    assert ("a = 1", "exit()") == (first, last)
+    assert ast.parse(second)

@@ -26,6 +26,7 @@ from typing import Any
 import nbformat
 from jupyter_core.utils import ensure_async
 
+from autograder.room.fstrings import readable
 from autograder.room.job import PART_REQUEST, RoomJob
 from autograder.room.notebook_client import Client
 from autograder.room.patience import Clock
@@ -232,6 +233,7 @@ def _peak_bytes(client: Client) -> int | None:
 
 def _statements(source: str) -> list[str]:
     """The top-level statements of a cell; the whole cell where it is not plain Python."""
+    source = readable(source)
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
