@@ -18,6 +18,8 @@ from autograder.labs import find_lab, find_labs
 
 LABS = [lab.name for lab in find_labs()]
 ANSWER = "otter_answer_cell"
+SIX_RATES, TWO_RATES = "[1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3]", "[3e-4, 1e-3]"
+"""Of a search in the reference, the longest of all cells: two rates of it show what six do."""
 
 
 def student_notebook(lab):
@@ -116,7 +118,7 @@ def solved(lab):
     for cell in notebook.cells:
         if ANSWER in cell.metadata.get("tags", ()):
             cell.source = next(answers)
-        cell.source = cell.source.replace("QUICK = False\n", "QUICK = True\n")
+        cell.source = cell.source.replace("QUICK = False\n", "QUICK = True\n").replace(SIX_RATES, TWO_RATES)
     return notebook
 
 

@@ -76,6 +76,30 @@ def test_the_batch_size_of_a_dataset(budget, network):
     assert [128] == [fit["batch_size"] for fit in budget.fits]
 
 
+def test_a_pipeline_gives_what_it_would_have_given():
+    """The first batch of each epoch is the one of the whole pipeline, whatever options a student gave it."""
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = options.experimental_optimization.apply_default_optimizations = True
+    whole, cut = (
+        tf.data.Dataset.range(640)
+        .shuffle(640, seed=1)
+        .batch(4)
+        .map(lambda numbers: numbers + 1, tf.data.AUTOTUNE)
+        .prefetch(tf.data.AUTOTUNE)
+        .with_options(options)
+        for _ in range(2)
+    )
+    settings = dict.fromkeys(("batch_size", "steps_per_epoch", "validation_data", "validation_steps"))
+    settings |= {"x": cut, "epochs": 15, "initial_epoch": 0, "validation_split": 0.0}
+
+    budgets._cut(settings, epochs=2, steps=1)
+
+    seen = [[batch.numpy().tolist() for batch in settings["x"]] for _ in range(2)]
+    assert [[next(iter(whole)).numpy().tolist()] for _ in range(2)] == seen
+
+
 @pytest.mark.parametrize("eager", [False, True])
 def test_a_probe_sees_a_small_training_whole(budget, network, eager):
     """A training of a probe's own size is not cut, nor run otherwise than compiled, nor recorded."""

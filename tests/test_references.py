@@ -29,9 +29,12 @@ def data_of(lab):
         return prepare(lab.dataset, MINIATURE)
 
 
-@pytest.mark.parametrize("name", LABS)
+@pytest.mark.parametrize("name", [name for name in LABS if name != "cifar10_dnn"])
 def test_the_reference_gets_full_marks_in_the_sandbox(name, room, tmp_path):
-    """The reference notebook with its trained models, as handed in, is graded and loses nothing."""
+    """The reference notebook with its trained models, as handed in, is graded and loses nothing.
+
+    That of the remaining lab is graded in the same room, on the same data, in `test_end_to_end`.
+    """
     lab = LABS[name]
     data = data_of(lab)
     if reason := lacking(lab, load(data, lab.dataset).identity):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from autograder.corpus.entries import Entry
+from autograder.corpus.entries import MODELS, Entry
 from autograder.corpus.pools import pools_of
 
 __all__ = ["RIGHT", "WRONG", "core_of"]
@@ -24,9 +24,8 @@ def core_of(entries: Iterable[Entry], needed: Iterable[Entry]) -> tuple[Entry, .
     """
     entries = tuple(entries)
     core = {entry.name for entry in needed}
-    # Narrow answers first: they leave room in a notebook for others.
     further = (entry for entry in entries if entry.name not in core)
-    left = sorted(further, key=lambda entry: (entry.alone, not entry.checks, len(entry.touches)))
+    left = sorted(further, key=_room_taken)
     notebooks = len(pools_of(_named(entries, core)))
     while left := [entry for entry in left if _lacks(_named(entries, core), entry.correct)]:
         for entry in left:
@@ -36,6 +35,11 @@ def core_of(entries: Iterable[Entry], needed: Iterable[Entry]) -> tuple[Entry, .
         left = [entry for entry in left if entry.name not in core]
         notebooks += 1
     return _named(entries, core)
+
+
+def _room_taken(entry: Entry) -> tuple[bool, bool, bool, int]:
+    """What leaves least room for others in a notebook, or has files to be made first, sorts last."""
+    return entry.alone, not entry.checks, MODELS in entry.touches, len(entry.touches)
 
 
 def _named(entries: tuple[Entry, ...], names: set[str]) -> tuple[Entry, ...]:

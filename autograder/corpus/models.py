@@ -49,10 +49,12 @@ def make_models(lab: Lab, recipes: Iterable[str], data: Path, keep: Path | None 
     _make(folder / NO_HISTORY, lambda to: _copy(reference, to, without=".history.json"))
     missing = sorted({one for one in recipes if one != NONE and not (folder / one).exists()})
     if missing:
-        # A process of its own: whoever grades a corpus should not become one that has run TensorFlow.
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as worker:
-            for name in missing:
-                worker.submit(_cook, lab, name, data, reference, folder).result()
+        # In processes of their own: whoever grades a corpus should not become one that has run TensorFlow.
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(min(os.cpu_count() or 1, len(missing)), mp_context=spawn) as workers:
+            made = [workers.submit(_cook, lab, name, data, reference, folder) for name in missing]
+            for one in made:
+                one.result()
     return folder
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from autograder.room.compiled import describe_compilation
 from autograder.room.describe import Recorder, row_hashes, said, sample_positions
@@ -182,7 +183,7 @@ class Budget:
         """A few rows of what a model is fed, inputs and labels in step."""
         try:
             if not isinstance(x, np.ndarray) and hasattr(x, "take") and hasattr(x, "element_spec"):
-                batch = next(iter(x.take(1)))
+                batch = next(iter(_lean(x.take(1))))
                 inputs, labels = (
                     (batch[0], batch[1]) if isinstance(batch, tuple) and len(batch) > 1 else (batch, None)
                 )
@@ -241,7 +242,7 @@ def _cut(settings: dict[str, Any], *, epochs: int, steps: int) -> None:
     if settings["validation_split"] and hasattr(settings["x"], "shape"):
         _split_validation(settings)
     if hasattr(settings["x"], "element_spec"):
-        settings["x"] = settings["x"].take(steps)
+        settings["x"] = _lean(settings["x"].take(steps))
     elif hasattr(settings["x"], "shape") or isinstance(settings["x"], (list, tuple, dict)):
         for name in ("x", "y", "sample_weight"):
             settings[name] = _first(settings[name], rows)
@@ -251,7 +252,7 @@ def _cut(settings: dict[str, Any], *, epochs: int, steps: int) -> None:
         settings["steps_per_epoch"] = min(settings["steps_per_epoch"], steps)
     validation = settings["validation_data"]
     if hasattr(validation, "element_spec"):
-        settings["validation_data"] = validation.take(1)
+        settings["validation_data"] = _lean(validation.take(1))
     elif isinstance(validation, (list, tuple)):
         held = min(rows, VALIDATION_ROWS)
         settings["validation_data"] = tuple(_first(part, held) for part in validation)
@@ -297,6 +298,17 @@ def _first(data: Any, rows: int) -> Any:
     if isinstance(data, (list, tuple)):
         return type(data)(_first(value, rows) for value in data)
     return data.take(1) if hasattr(data, "element_spec") else data[:rows]
+
+
+def _lean(dataset: Any) -> Any:
+    """The same batches, without TensorFlow's search for the quickest way to make them.
+
+    Where a pipeline holds a large array, that takes longer than the few batches that are wanted of it.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.experimental_optimization.apply_default_optimizations = False
+    return dataset.with_options(options)
 
 
 def _listed(callbacks: Any) -> list[Any]:
@@ -372,7 +384,7 @@ def _row_numbers(data: Any) -> np.ndarray | None:
         if not 0 < batches <= SMALL_ROWS // SAMPLE:
             return None
         taken, rows = [], 0
-        for batch in data:
+        for batch in _lean(data):
             taken.append(row_hashes(_flat_rows(batch[0])))
             rows += len(batch[0])
             # The first batch tells how many rows there are but for the last: no need to read them all.
