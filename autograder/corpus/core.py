@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from autograder.corpus.entries import MODELS, Entry
+from autograder.corpus.entries import Entry
+from autograder.corpus.models import GIVEN
 from autograder.corpus.pools import pools_of
 
 __all__ = ["RIGHT", "WRONG", "core_of"]
@@ -21,25 +22,33 @@ def core_of(entries: Iterable[Entry], needed: Iterable[Entry]) -> tuple[Entry, .
     """The needed entries and as many further ones as a core has, in their order; the same ones every time.
 
     A notebook more is filled only where those there are have no place for an entry of the kind that lacks.
+    Entries whose model files have to be made first are the last resort.
     """
     entries = tuple(entries)
     core = {entry.name for entry in needed}
-    further = (entry for entry in entries if entry.name not in core)
-    left = sorted(further, key=_room_taken)
-    notebooks = len(pools_of(_named(entries, core)))
-    while left := [entry for entry in left if _lacks(_named(entries, core), entry.correct)]:
-        for entry in left:
-            wider = _named(entries, core | {entry.name})
-            if _lacks(_named(entries, core), entry.correct) and len(pools_of(wider)) <= notebooks:
-                core.add(entry.name)
-        left = [entry for entry in left if entry.name not in core]
-        notebooks += 1
+    further = sorted((entry for entry in entries if entry.name not in core), key=_room_taken)
+    for ready in (True, False):
+        core |= _added(entries, core, [entry for entry in further if (entry.models in GIVEN) == ready])
     return _named(entries, core)
 
 
-def _room_taken(entry: Entry) -> tuple[bool, bool, bool, int]:
-    """What leaves least room for others in a notebook, or has files to be made first, sorts last."""
-    return entry.alone, not entry.checks, MODELS in entry.touches, len(entry.touches)
+def _added(entries: tuple[Entry, ...], core: set[str], further: list[Entry]) -> set[str]:
+    """A core with what it lacks of these further entries, in as few notebooks more as will do."""
+    core, notebooks = set(core), len(pools_of(_named(entries, core)))
+    while further := [entry for entry in further if _lacks(_named(entries, core), entry.correct)]:
+        for entry in further:
+            wider = core | {entry.name}
+            lacks = _lacks(_named(entries, core), entry.correct)
+            if lacks and len(pools_of(_named(entries, wider))) <= notebooks:
+                core = wider
+        further = [entry for entry in further if entry.name not in core]
+        notebooks += 1
+    return core
+
+
+def _room_taken(entry: Entry) -> tuple[bool, bool, int]:
+    """What leaves least room for others in a notebook sorts last."""
+    return entry.alone, not entry.checks, len(entry.touches)
 
 
 def _named(entries: tuple[Entry, ...], names: set[str]) -> tuple[Entry, ...]:

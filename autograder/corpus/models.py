@@ -21,9 +21,10 @@ from typing import Any
 from autograder.errors import AutograderError, LabProblem
 from autograder.labs import Lab
 
-__all__ = ["NONE", "NO_HISTORY", "REFERENCE", "cache", "make_models", "recipes_of"]
+__all__ = ["GIVEN", "NONE", "NO_HISTORY", "REFERENCE", "cache", "make_models", "recipes_of"]
 
 REFERENCE, NO_HISTORY, NONE = "reference", "no-history", "none"
+GIVEN = (REFERENCE, NO_HISTORY, NONE)
 """What an entry may hand in without a recipe."""
 
 
