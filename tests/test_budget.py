@@ -184,6 +184,27 @@ def test_a_training_that_goes_on(budget, network):
     assert [False, True, False] == [fit["continues"] for fit in budget.fits]
 
 
+@pytest.mark.parametrize(("count", "eagerly"), [(128, True), (129, False)])
+def test_an_evaluation_of_a_few_batches_runs_eagerly(budget, network, count, eagerly):
+    """It gives what a graph would give, and leaves the network as it was compiled."""
+    import tensorflow as tf
+
+    seen = []
+
+    def loss(wanted, given):
+        seen.append(tf.executing_eagerly())
+        return tf.reduce_mean(given)
+
+    network.compile(loss=loss)
+
+    given = network.evaluate(*rows(count), verbose=0)
+
+    assert eagerly == all(seen)
+    assert np.mean(network.predict(rows(1)[0], verbose=0)) == pytest.approx(given, rel=1e-5)
+    assert not network.run_eagerly
+    assert 1 == len(budget.evaluations)
+
+
 @pytest.mark.parametrize("as_dataset", [False, True])
 def test_how_a_small_training_divides_its_pictures(budget, network, as_dataset):
     """What is held out is counted, and what of it is trained on, from arrays and from datasets."""

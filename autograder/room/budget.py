@@ -33,6 +33,8 @@ MANY_CALLS = 2
 """After so many calls of `fit`, one epoch has to do: a search calls it many times over."""
 PROBE_EPOCHS, PROBE_STEPS = 5, 200
 """What a probe asks to train takes so many steps in all; where that is too few, so many epochs at most."""
+EAGER_BATCHES = 4
+"""So many batches are evaluated in less time than it takes to build the graph for them."""
 MAX_RECORDS = 200
 MAX_RATES = 20
 BATCH_ROWS = 512
@@ -114,10 +116,13 @@ class Budget:
         return budgeted
 
     def _wrap_evaluate(self, evaluate: Callable[..., Any]) -> Callable[..., Any]:
+        signature = inspect.signature(evaluate)
+
         @functools.wraps(evaluate)
         def recorded(model: Any, *args: Any, **kwargs: Any) -> Any:
             try:
-                result = evaluate(model, *args, **kwargs)
+                with self._eager(model, signature.bind(model, *args, **kwargs).arguments):
+                    result = evaluate(model, *args, **kwargs)
             except Exception as error:
                 if not _labels_unfit(error):
                     raise
@@ -136,6 +141,20 @@ class Budget:
             return result
 
         return recorded
+
+    @contextlib.contextmanager
+    def _eager(self, model: Any, call: dict[str, Any]) -> Iterator[None]:
+        """Within the block, an evaluation of a few batches runs eagerly where it has no graph yet."""
+        rows = len(call["x"]) if isinstance(call.get("x"), np.ndarray) else math.inf
+        many = rows > EAGER_BATCHES * (call.get("batch_size") or 32)
+        if many or self._fitting or self._probe_steps is not None or model.test_function is not None:
+            yield
+            return
+        as_compiled, model.run_eagerly = model.run_eagerly, True
+        try:
+            yield
+        finally:
+            model.run_eagerly, model.test_function = as_compiled, None
 
     def _note_weights(self, model: Any, start: str, before: list[float]) -> None:
         """Note what a training has left, where it has changed anything."""
