@@ -1,27 +1,14 @@
 """The core of a corpus: what it has, and how few notebooks it takes."""
 
 import pytest
+from gradings import right, wrong
 
-from autograder.corpus import Change, Entry, core, read_corpus, read_every_run
+from autograder.corpus import core, read_corpus, read_every_run
 from autograder.corpus.core import core_of
 from autograder.corpus.pools import pools_of
 from autograder.labs import find_labs
 
 LABS = {lab.name: lab for lab in find_labs()}
-
-
-def right(name, *questions, **settings):
-    """A right answer that changes these questions."""
-    changes = tuple(Change(question=question, add=f"# {name}") for question in questions)
-    return Entry(name=name, about=f"about {name}", correct=True, changes=changes, **settings)
-
-
-def wrong(name, question):
-    """An answer that is wrong in this question."""
-    change = Change(question=question, add=f"# {name}")
-    return Entry(
-        name=name, about="", correct=False, fails=(question,), changes=(change,), told={name: "Told."}
-    )
 
 
 @pytest.fixture(autouse=True)
@@ -38,13 +25,13 @@ def names(entries):
 
 def test_what_fits_beside_the_needed_comes_first():
     """An answer that shares a notebook with the needed ones is taken before one that needs another."""
-    needed = wrong("needed", "q1")
+    needed = wrong("needed", "q1", "test")
     entries = [
         right("a", "q1"),
         right("b", "q2"),
         right("c", "q3"),
-        wrong("d", "q1"),
-        wrong("e", "q4"),
+        wrong("d", "q1", "test"),
+        wrong("e", "q4", "test"),
         needed,
     ]
 
@@ -53,8 +40,8 @@ def test_what_fits_beside_the_needed_comes_first():
 
 def test_another_notebook_is_filled_for_the_kind_that_lacks():
     """Where no notebook has a place, another is begun, and no more of the other kind are taken."""
-    needed = [wrong("one", "q1"), wrong("two", "q2")]
-    entries = [right("a", "q1"), right("b", "q1"), right("c", "q1"), wrong("d", "q3"), *needed]
+    needed = [wrong("one", "q1", "test"), wrong("two", "q2", "test")]
+    entries = [right("a", "q1"), right("b", "q1"), right("c", "q1"), wrong("d", "q3", "test"), *needed]
 
     assert ["a", "b", "one", "two"] == names(core_of(entries, needed))
 
@@ -66,7 +53,7 @@ def test_narrow_answers_come_before_broad_and_lonely_ones():
         right("broad", "q1", "q2", "q3"),
         right("narrow", "q1"),
         right("other", "q2"),
-        *(wrong(name, name) for name in ("q3", "q4")),
+        *(wrong(name, name, name) for name in ("q3", "q4")),
     ]
 
     assert ["narrow", "other", "q3", "q4"] == names(core_of(entries, []))
@@ -76,10 +63,7 @@ def test_a_small_corpus_is_its_own_core():
     """Where there are fewer than a core has, all of them are in it."""
     entries = [
         right("a", "q1"),
-        wrong(
-            "b",
-            "q2",
-        ),
+        wrong("b", "q2", "test"),
         right("c", "q1", alone=True),
     ]
 

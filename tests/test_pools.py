@@ -2,24 +2,10 @@
 
 import attrs
 import pytest
-from gradings import ONE, OTHER, graded, ungraded
+from gradings import ONE, OTHER, graded, right, ungraded, wrong
 
-from autograder.corpus import Change, Entry
 from autograder.corpus.models import NONE
 from autograder.corpus.pools import pools_of
-
-
-def right(name, *questions, **settings):
-    """A right answer that changes these questions."""
-    changes = tuple(Change(question=question, add=f"# {name}") for question in questions)
-    return Entry(name=name, about=f"about {name}", correct=True, changes=changes, **settings)
-
-
-def wrong(name, question, *tests, **settings):
-    """An answer that is wrong in this question, and what a student is told of it."""
-    told = {test: f"{test} failed.\nBecause." for test in tests}
-    return attrs.evolve(right(name, question, **settings), correct=False, fails=(question,), told=told)
-
 
 LAYERS, LOSS = wrong("layers", "q1", ONE), wrong("loss", "q2", OTHER)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from autograder.corpus.entries import Entry
+from autograder.corpus.entries import Entry, named
 from autograder.corpus.models import GIVEN
 from autograder.corpus.pools import pools_of
 
@@ -29,17 +29,17 @@ def core_of(entries: Iterable[Entry], needed: Iterable[Entry]) -> tuple[Entry, .
     further = sorted((entry for entry in entries if entry.name not in core), key=_room_taken)
     for ready in (True, False):
         core |= _added(entries, core, [entry for entry in further if (entry.models in GIVEN) == ready])
-    return _named(entries, core)
+    return named(entries, core)
 
 
 def _added(entries: tuple[Entry, ...], core: set[str], further: list[Entry]) -> set[str]:
     """A core with what it lacks of these further entries, in as few notebooks more as will do."""
-    core, notebooks = set(core), len(pools_of(_named(entries, core)))
-    while further := [entry for entry in further if _lacks(_named(entries, core), entry.correct)]:
+    core, notebooks = set(core), len(pools_of(named(entries, core)))
+    while further := [entry for entry in further if _lacks(named(entries, core), entry.correct)]:
         for entry in further:
             wider = core | {entry.name}
-            lacks = _lacks(_named(entries, core), entry.correct)
-            if lacks and len(pools_of(_named(entries, wider))) <= notebooks:
+            lacks = _lacks(named(entries, core), entry.correct)
+            if lacks and len(pools_of(named(entries, wider))) <= notebooks:
                 core = wider
         further = [entry for entry in further if entry.name not in core]
         notebooks += 1
@@ -49,10 +49,6 @@ def _added(entries: tuple[Entry, ...], core: set[str], further: list[Entry]) -> 
 def _room_taken(entry: Entry) -> tuple[bool, bool, int]:
     """What leaves least room for others in a notebook sorts last."""
     return entry.alone, not entry.checks, len(entry.touches)
-
-
-def _named(entries: tuple[Entry, ...], names: set[str]) -> tuple[Entry, ...]:
-    return tuple(entry for entry in entries if entry.name in names)
 
 
 def _lacks(core: tuple[Entry, ...], correct: bool) -> bool:

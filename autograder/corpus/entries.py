@@ -50,6 +50,7 @@ __all__ = [
     "Change",
     "Entry",
     "chosen",
+    "named",
     "read_corpus",
     "read_every_run",
     "write_submission",
@@ -136,7 +137,12 @@ def chosen(entries: tuple[Entry, ...], names: Iterable[str], *, where: str) -> t
     unknown = sorted(wanted - {entry.name for entry in entries})
     if unknown:
         raise LabProblem(f"no entry is named {unknown[0]}", where=where, hint="mend the name")
-    return tuple(entry for entry in entries if entry.name in wanted)
+    return named(entries, wanted)
+
+
+def named(entries: tuple[Entry, ...], names: set[str]) -> tuple[Entry, ...]:
+    """Those of the entries that have these names, in their order."""
+    return tuple(entry for entry in entries if entry.name in names)
 
 
 def _read(path: Path, lab: Lab, *, correct: bool) -> Entry:
