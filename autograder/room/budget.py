@@ -97,11 +97,11 @@ class Budget:
             record = self._record_fit(model, settings)
             start = _fingerprint(model)
             record["continues"], record["trained_at"] = start in self._left, self._left.get(start, [])
-            eager = model.run_eagerly
             self._shrink(settings)
             try:
-                model.run_eagerly = self._fitting = True
-                history = fit(model, **settings)
+                self._fitting = True
+                with _eagerly(model):
+                    history = fit(model, **settings)
                 record["history"] = self.recorder.value(history)
                 return history
             except Exception as error:
@@ -113,8 +113,7 @@ class Budget:
                 return history
             finally:
                 self._note_weights(model, start, record["trained_at"])
-                model.run_eagerly, self._fitting = eager, False
-                model.train_function = model.test_function = None
+                self._fitting = False
 
         return budgeted
 
@@ -124,7 +123,8 @@ class Budget:
         @functools.wraps(evaluate)
         def recorded(model: Any, *args: Any, **kwargs: Any) -> Any:
             try:
-                with self._eager(model, signature.bind(model, *args, **kwargs).arguments):
+                short = self._is_short(model, signature.bind(model, *args, **kwargs).arguments)
+                with _eagerly(model) if short else contextlib.nullcontext():
                     result = evaluate(model, *args, **kwargs)
             except Exception as error:
                 if not _labels_unfit(error):
@@ -145,19 +145,11 @@ class Budget:
 
         return recorded
 
-    @contextlib.contextmanager
-    def _eager(self, model: Any, call: dict[str, Any]) -> Iterator[None]:
-        """Within the block, an evaluation of a few batches runs eagerly where it has no graph yet."""
+    def _is_short(self, model: Any, call: dict[str, Any]) -> bool:
+        """Whether a call of `evaluate` in a notebook is over sooner than a graph for it could be built."""
         rows = len(call["x"]) if isinstance(call.get("x"), np.ndarray) else math.inf
-        many = rows > EAGER_BATCHES * (call.get("batch_size") or 32)
-        if many or self._fitting or self._probe_steps is not None or model.test_function is not None:
-            yield
-            return
-        as_compiled, model.run_eagerly = model.run_eagerly, True
-        try:
-            yield
-        finally:
-            model.run_eagerly, model.test_function = as_compiled, None
+        few = rows <= EAGER_BATCHES * (call.get("batch_size") or 32)
+        return few and not self._fitting and self._probe_steps is None and model.test_function is None
 
     def _note_weights(self, model: Any, start: str, before: list[float]) -> None:
         """Note what a training has left, where it has changed anything."""
@@ -253,6 +245,17 @@ class Budget:
         steps = min(max(1, left // epochs), steps)
         _cut(settings, epochs=epochs, steps=steps)
         self._probe_steps = max(0, left - epochs * steps)
+
+
+@contextlib.contextmanager
+def _eagerly(model: Any) -> Iterator[None]:
+    """Within the block a model runs eagerly; afterwards as it was compiled, with graphs yet to be built."""
+    as_compiled, model.run_eagerly = model.run_eagerly, True
+    try:
+        yield
+    finally:
+        model.run_eagerly = as_compiled
+        model.train_function = model.test_function = None
 
 
 def _cut(settings: dict[str, Any], *, epochs: int, steps: int) -> None:
